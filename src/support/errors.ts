@@ -1,0 +1,90 @@
+/** What went wrong, in the classes that decide the exit code. docs/errors.md lists them for people. */
+export type ErrorCode =
+  | 'usage'
+  | 'input'
+  | 'verification'
+  | 'tool'
+  | 'network'
+  | 'filesystem'
+  | 'interrupted'
+  | 'internal';
+
+/** Process exit code of each error class; 0 is success. Documented in docs/errors.md and in `sextant --help`. */
+export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
+  internal: 1,
+  usage: 2,
+  input: 3,
+  verification: 4,
+  tool: 5,
+  network: 6,
+  filesystem: 7,
+  interrupted: 130,
+};
+
+export interface ErrorOptions {
+  /** One sentence that says what to do; commands in it can be pasted. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+  /** Longer material (a tool's output, a list of problems) printed below the message. */
+  readonly details?: string;
+}
+
+/** The only error a person is meant to read: `message` names the thing that is wrong and where, `hint` says what to do. */
+export class SextantError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly details: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'SextantError';
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details;
+  }
+}
+
+const FILESYSTEM_ADVICE: Readonly<Record<string, [string, string]>> = {
+  ENOSPC: [
+    'no space left on the disk',
+    'free some space, or point SEXTANT_CACHE or --output at another disk',
+  ],
+  EDQUOT: [
+    'the disk quota is used up',
+    'free some space, or point SEXTANT_CACHE or --output at another disk',
+  ],
+  EACCES: ['permission denied', 'choose a path that you may write, or change its owner'],
+  EPERM: ['operation not permitted', 'choose a path that you may write, or change its owner'],
+  EROFS: ['the file system is read-only', 'choose a path on a file system that can be written'],
+  ENOENT: ['no such file or folder', 'check the path'],
+  EISDIR: ['is a folder, a file is needed', 'check the path'],
+  ENOTDIR: ['a part of the path is not a folder', 'check the path'],
+};
+
+/**
+ * Any thrown value as a SextantError: ours unchanged, Node's file system errors (`code` and `path`) and aborts translated, the rest
+ * as `internal`.
+ */
+export function toSextantError(thrown: unknown): SextantError {
+  if (thrown instanceof SextantError) return thrown;
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  if (error.name === 'AbortError') {
+    if (error.cause instanceof SextantError) return error.cause;
+    return new SextantError('interrupted', 'interrupted', {
+      hint: 'run the same command again; finished downloads are kept',
+    });
+  }
+  const { code, path } = error as NodeJS.ErrnoException;
+  const advice = code === undefined ? undefined : FILESYSTEM_ADVICE[code];
+  if (advice) {
+    return new SextantError('filesystem', `${path ?? 'a file'}: ${advice[0]}`, {
+      hint: advice[1],
+      cause: error,
+    });
+  }
+  return new SextantError('internal', error.message, {
+    hint: 'this is a defect in sextant; run again with --debug and report what it prints',
+    cause: error,
+    ...(error.stack === undefined ? {} : { details: error.stack }),
+  });
+}

@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+// unit: seconds, no network, no tool that is not on every machine.
+// judges: the field's own tools decide; they need what `make tools` installs.
+// e2e: recipes/lab.yaml from nothing to a release.
+const project = (name: string, include: string[], seconds: number, extra: object = {}) => ({
+  test: { name, include, testTimeout: seconds * 1000, hookTimeout: seconds * 1000, ...extra },
+});
+
+export default defineConfig({
+  test: {
+    globalSetup: ['test/bundle.ts'],
+    reporters: process.env.CI
+      ? ['default', ['junit', { outputFile: 'test-results/junit.xml' }]]
+      : ['default'],
+    projects: [
+      project('unit', ['test/**/*.test.ts'], 30, { exclude: ['test/**/*.judge.test.ts', 'test/e2e/**'] }),
+      project('judges', ['test/**/*.judge.test.ts'], 900, { exclude: ['test/e2e/**'] }),
+      project('e2e', ['test/e2e/**/*.test.ts'], 3600, { fileParallelism: false }),
+    ],
+  },
+});
