@@ -10,9 +10,8 @@ const project = (name: string, include: string[], seconds: number, extra: object
 export default defineConfig({
   test: {
     globalSetup: ['test/bundle.ts'],
-    reporters: process.env.CI
-      ? ['default', ['junit', { outputFile: 'test-results/junit.xml' }]]
-      : ['default'],
+    reporters: [process.env.CI ? 'verbose' : 'default', 'junit', './test/summary.ts'],
+    outputFile: { junit: 'test-results/junit.xml' },
     projects: [
       project('unit', ['test/**/*.test.ts'], 30, { exclude: ['test/**/*.judge.test.ts', 'test/e2e/**'] }),
       project('judges', ['test/**/*.judge.test.ts'], 900, { exclude: ['test/e2e/**'] }),

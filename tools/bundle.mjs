@@ -1,17 +1,19 @@
 // Bundles the command line into build/. Commands are split into chunks that load on use, so that `--help` stays fast;
 // workers and the sandbox's programs are files of their own, because other processes start them by path.
-import { rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { build } from 'esbuild';
 
-const outdir = process.argv[2] ?? 'build';
-rmSync(outdir, { recursive: true, force: true });
-await build({
-  entryPoints: {
-    sextant: 'src/cli/main.ts',
-    'hash-worker': 'src/image/hash-worker.ts',
-    'sandbox-gate': 'src/hook/sandbox-gate.ts',
-  },
-  outdir,
+const entryPoints = {
+  sextant: 'src/cli/main.ts',
+  'hash-worker': 'src/image/hash-worker.ts',
+  'sandbox-gate': 'src/hook/sandbox-gate.ts',
+};
+
+const { outputFiles } = await build({
+  entryPoints: Object.fromEntries(Object.entries(entryPoints).filter(([, file]) => existsSync(file))),
+  outdir: process.argv[2] ?? 'build',
+  write: false,
   bundle: true,
   splitting: true,
   platform: 'node',
@@ -21,7 +23,15 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
   chunkNames: 'chunks/[name]-[hash]',
-  loader: { '.sh': 'text', '.asc': 'text', '.service': 'text', '.conf': 'text' },
   // Some dependencies are CommonJS and ask for Node's own modules through require().
   banner: { js: "import { createRequire as _cr } from 'node:module'; const require = _cr(import.meta.url);" },
 });
+
+// Only what changed is written, by rename: a program that runs from build/ meanwhile keeps what it has.
+for (const { path, contents } of outputFiles) {
+  if (existsSync(path) && Buffer.compare(readFileSync(path), contents) === 0) continue;
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, contents, { mode: path.endsWith('/sextant.js') ? 0o755 : 0o644 });
+  renameSync(temporary, path);
+}

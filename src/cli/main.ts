@@ -1,0 +1,62 @@
+import { Command, CommanderError, Option } from 'commander';
+import { EXIT_CODES, SextantError, toSextantError } from '../support/errors.ts';
+import { VERSION } from '../support/version.ts';
+import { commands } from './commands.ts';
+import { printError } from './print.ts';
+
+const EXIT_CODE_HELP = `
+Exit codes:
+  0 success   1 defect in sextant   2 usage   3 bad input   4 verification failed
+  5 external tool missing or failed   6 network   7 file system   130 interrupted
+
+Environment:
+  SEXTANT_CACHE        folder of the cache (default: ~/.cache/sextant)
+  SEXTANT_CACHE_LIMIT  its size limit in bytes
+  NO_COLOR             no colours`;
+
+/** Ctrl-C aborts what is under way, so that it cleans up; a second one ends the process at once. */
+function interruption(): AbortSignal {
+  const abort = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (abort.signal.aborted) process.exit(EXIT_CODES.interrupted);
+      const cause = new SextantError('interrupted', 'interrupted', {
+        hint: 'run the same command again; finished downloads are kept',
+      });
+      abort.abort(cause);
+    });
+  }
+  return abort.signal;
+}
+
+async function main(): Promise<void> {
+  const program = new Command('sextant')
+    .description('Builds Kubernetes extensions for Kairos nodes: recipe in, verified release out.')
+    .version(VERSION, '--version')
+    .addOption(new Option('--debug', 'print where an error comes from'))
+    .addHelpText('after', EXIT_CODE_HELP)
+    .showSuggestionAfterError()
+    .exitOverride();
+  const signal = interruption();
+  for (const command of commands(signal)) program.addCommand(command.exitOverride());
+  try {
+    await program.parseAsync();
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      // Commander has printed its own message; only --help and --version are not errors.
+      process.exitCode = thrown.exitCode === 0 ? 0 : EXIT_CODES.usage;
+      return;
+    }
+    const error = toSextantError(thrown);
+    printError(error, { debug: program.opts<{ debug?: boolean }>().debug === true });
+    process.exitCode = EXIT_CODES[error.code];
+  }
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0); // `sextant inspect | head`
+  throw error;
+});
+await main();
+// Sockets that a server keeps open must not hold a finished command.
+if (process.exitCode !== undefined && process.exitCode !== 0) process.exit();
