@@ -1,0 +1,52 @@
+import { nodePaths, UNIT_NAME } from './paths.ts';
+import { activationScript } from './script.ts';
+import type { Activation, NodeFile } from './types.ts';
+
+function unit({ extensionName, kubernetesVersion }: Activation, script: string): string {
+  return `[Unit]
+Description=Install the ${extensionName} extension (Kubernetes ${kubernetesVersion})
+StartLimitIntervalSec=0
+
+[Service]
+# It tries until it succeeds; the restart is for when it is killed. 3 means refused for good.
+ExecStart=/bin/sh ${script} run
+RemainAfterExit=yes
+Restart=on-failure
+RestartSec=10
+RestartPreventExitStatus=3
+StandardOutput=journal+console
+`;
+}
+
+function limits(seconds: number): string {
+  return `[Unit]
+JobRunningTimeoutSec=${seconds}
+
+[Service]
+TimeoutStartSec=${seconds}
+`;
+}
+
+/** The files that the activation writes at every boot, all on file systems that are gone with it (/run, and /etc's overlay). */
+export function nodeFiles(activation: Activation): NodeFile[] {
+  const paths = nodePaths(activation.extensionName);
+  const script = `${paths.runtime}/activate`;
+  const { trust, caCertificatePem } = activation;
+  return [
+    // Kairos' own drop-in is kairos.conf (kairos-uki.conf under trusted boot): drop-ins apply in the order of their names.
+    {
+      path: `${paths.units}/systemd-sysext.service.d/zz-sextant.conf`,
+      mode: 0o644,
+      content: limits(activation.mergeTimeoutSeconds),
+    },
+    { path: `${paths.units}/${UNIT_NAME}`, mode: 0o644, content: unit(activation, script) },
+    ...(trust.mode === 'strict'
+      ? [{ path: paths.certificate, mode: 0o644, content: trust.certificatePem }]
+      : []),
+    ...(caCertificatePem === undefined
+      ? []
+      : [{ path: `${paths.runtime}/ca.pem`, mode: 0o644, content: caCertificatePem }]),
+    // 0700: the address or the proxy may hold a password.
+    { path: script, mode: 0o700, content: activationScript(activation, paths) },
+  ];
+}

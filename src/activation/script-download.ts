@@ -1,0 +1,116 @@
+/** The part of the node's script that gets the file and enables it: nothing is enabled before its digest has been checked. */
+export const SCRIPT_DOWNLOAD = `
+size_of() { if [ -f "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi; }
+digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
+intact() { [ "$(size_of "$1")" = "$size" ] && [ "$(digest_of "$1")" = "$sha256" ]; }
+
+# To the disk, file or folder; without an argument for tools that know none.
+settle() { sync "$1" 2>/dev/null || sync; }
+
+# Switches a link in one step: whoever looks sees the old target or the new one.
+switch_link() { # target link
+  if [ -d "$2" ] && [ ! -L "$2" ]; then
+    reason="$2 is a folder; a link belongs there"
+    return 1
+  fi
+  ln -sfn "$1" "\${2%/*}/.sextant-link" && mv -f "\${2%/*}/.sextant-link" "$2"
+}
+
+certificates() { # the node's authorities and the one given, as curl wants one file for both
+  for trust_store in $trust_stores; do
+    [ -s "$trust_store" ] && { cat "$trust_store"; break; }
+  done
+  cat "$ca"
+}
+
+fetch() { # appends to the part file; 0 or curl's exit code
+  set -- --fail --location --silent --show-error --connect-timeout 15 --speed-limit 1024 --speed-time 60 \\
+    --proto '=http,https' --proto-redir '=http,https' --continue-at - \\
+    --output "$part" --write-out '%{http_code}'
+  if [ -n "$ca" ]; then
+    certificates >"$runtime/authorities.pem" || return 77
+    set -- --cacert "$runtime/authorities.pem" "$@"
+  fi
+  # A server that never stops sending must not fill the disk.
+  (ulimit -f $((size / 512 + 2)) || true; exec curl "$@" "$url") >"$runtime/http-code" 2>"$runtime/curl-said"
+}
+
+why_not() { # the reason for curl's exit code $1
+  case $1 in
+  23) reason="$shown_url: cannot write $part: disk full?" ;;
+  127) reason="curl is missing on this system" ;;
+  *)
+    reason="$shown_url: $(head -n 1 "$runtime/curl-said")"
+    [ "$(size_of "$part")" -le "$size" ] || reason="$shown_url: more than the $size bytes expected"
+    [ "$(size_of "$part")" = 0 ] || reason="$reason ($(size_of "$part") of $size bytes are here)"
+    ;;
+  esac
+}
+
+download() {
+  part="$folder/.part"
+  [ "$(size_of "$part")" -gt "$size" ] && rm -f "$part"
+  kept=$(size_of "$part")
+  if [ "$kept" -lt "$size" ]; then
+    say "fetching $shown_url, $size bytes$([ "$kept" = 0 ] || echo ", $kept of them here already")"
+    fetch
+    failure=$?
+    # 33 and 36: this server cannot continue; 416: it has less than we do.
+    if [ "$kept" != 0 ] && { [ $failure = 33 ] || [ $failure = 36 ] || grep -qs '^416' "$runtime/http-code"; }; then
+      say "$shown_url: the server cannot continue a download; starting again"
+      rm -f "$part"
+      fetch
+      failure=$?
+    fi
+    if [ $failure != 0 ]; then
+      why_not $failure
+      # What a full disk or too long an answer left behind helps nobody.
+      if [ $failure = 23 ] || [ "$(size_of "$part")" -gt "$size" ]; then rm -f "$part"; fi
+      return 1
+    fi
+  fi
+  if ! intact "$part"; then
+    reason="$shown_url: expected $size bytes with SHA-256 $sha256, got $(size_of "$part") with $(digest_of "$part")"
+    head -c 200 "$part" | tr '[:upper:]' '[:lower:]' | grep -q '<html\\|<!doctype' &&
+      reason="$reason (a web page; is there a login page between this node and the server?)"
+    rm -f "$part"
+    return 1
+  fi
+  chmod 0644 "$part" && settle "$part" && mv -f "$part" "$file"
+}
+
+# The founding layout keeps the file in the store itself; the same bytes are moved, not fetched again.
+adopt() {
+  found="$store/$name.sysext.raw"
+  if [ -L "$found" ] || ! intact "$found"; then return 1; fi
+  say "$found is the wanted file: moving it to $folder"
+  mv -f "$found" "$file"
+}
+
+obtain() {
+  mkdir -p "$folder" || { reason="cannot create $folder"; return 1; }
+  for stale in "$store"/sextant/*/.part; do
+    [ "$stale" = "$folder/.part" ] || rm -f "$stale"
+  done
+  if [ -e "$file" ]; then
+    intact "$file" && return 0
+    say "$file is damaged: fetching it again"
+    # It made the merge fail for the others as well.
+    merged || [ -z "$(others)" ] || take_back
+  fi
+  adopt || download || return 1
+  settle "$folder"
+}
+
+enable_file() {
+  reason="cannot write to $store"
+  mkdir -p "$store/active" || return 1
+  printf '%s' "$root_hash" >"$folder/.roothash" || return 1
+  mv -f "$folder/.roothash" "$folder/$name.sysext.roothash" || return 1
+  target="../sextant/$sha256/$name.sysext.raw"
+  [ "$(readlink "$link")" = "$target" ] && return 0
+  switch_link "$target" "$link" || return 1
+  settle "$store/active"
+  say "$name (SHA-256 $sha256) is enabled"
+}
+`;
