@@ -101,9 +101,7 @@ export function commands(signal: AbortSignal): Command[] {
       .option('--arg <argument...>', 'argument for the distribution')
       .option('--env <name=value...>', 'environment for the distribution')
       .option('--p2p-token-file <file>', 'file with the network token; "-" reads stdin')
-      .addOption(
-        new Option('--p2p-role <role>', 'role in the p2p network').choices(['master', 'worker', 'none']),
-      )
+      .addOption(new Option('--p2p-role <role>', 'role in the p2p network').choices(['master', 'worker']))
       .option('--strict', "require the release's signature on every extension of the node")
       .option('--certificate <file>', 'PEM certificate for --strict')
       .option('--http-proxy <address>', 'proxy for the download')

@@ -18,6 +18,7 @@ const packages = z.strictObject({
   suite: z.string(),
   packages: z.array(z.string()),
   inputs: z.array(blob),
+  snapshot: z.string().optional(),
 });
 const byArchitecture = <T extends z.ZodType>(value: T) => z.partialRecord(z.enum(ARCHITECTURES), value);
 const lockSchema = z.strictObject({
@@ -37,6 +38,7 @@ const lockSchema = z.strictObject({
           name: z.string(),
           type: z.enum(['github-release', 'url', 'go-module', 'debian', 'oci', 'file']),
           version: z.string(),
+          definition: digest.optional(),
           inputs: z.array(blob),
           detail: z.record(z.string(), z.unknown()).optional(),
         }),

@@ -18,6 +18,8 @@ export interface LockedComponent {
   readonly type: SourceType;
   /** Resolved version, as the source's own world writes it. */
   readonly version: string;
+  /** SHA-256 of the component's source in the recipe; the entry is kept as long as that stays the same. */
+  readonly definition?: string;
   readonly inputs: readonly LockedBlob[];
   /** What a source needs to find its way in the inputs again; plain JSON, defined by the source. */
   readonly detail?: Readonly<Record<string, unknown>>;
@@ -29,6 +31,8 @@ export interface LockedPackages {
   /** The packages asked for, the rest follows from dependencies. */
   readonly packages: readonly string[];
   readonly inputs: readonly LockedBlob[];
+  /** Moment of the archive, as snapshot.debian.org writes it: where dropped versions are looked for. */
+  readonly snapshot?: string;
 }
 
 export interface LockedArchitecture {

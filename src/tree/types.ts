@@ -35,7 +35,12 @@ export interface TreeEntry {
 /** A component's materialized folder with what the recipe takes from it. */
 export interface ComponentFiles {
   readonly component: string;
+  /** Resolved version, for the manifest. */
+  readonly version?: string;
+  /** True for test equipment; the manifest says so. */
+  readonly standin?: boolean;
   readonly folder: string;
+  /** `mode` is octal text, as in the recipe. */
   readonly files: readonly { readonly from: string; readonly to: string; readonly mode?: string }[];
 }
 
@@ -50,8 +55,10 @@ export interface TreeRequest {
   readonly plugin: string;
   /** Kubernetes version of the extension, for the manifest. */
   readonly version: string;
-  /** Empty folder to build the tree in. Files are hard-linked where possible: never write to them in place. */
+  /** Empty or absent folder to build the tree in. Files are hard-linked where possible: never write to them in place. */
   readonly output: string;
+  /** Aborts the work between two files. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Tree {

@@ -13,7 +13,7 @@ import { run, shellText } from '../../src/support/subprocess.ts';
 const folder = () => mkdtemp(join(tmpdir(), 'sextant-'));
 
 test('a program gets a fixed environment, not the caller’s', async () => {
-  process.env['SEXTANT_TEST_LEAK'] = 'yes';
+  process.env.SEXTANT_TEST_LEAK = 'yes';
   const { stdout } = await run('sh', ['-c', 'echo "$LC_ALL $TZ ${SEXTANT_TEST_LEAK-unset}"']);
   expect(stdout.toString()).toBe('C.UTF-8 UTC unset\n');
 });

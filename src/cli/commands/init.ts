@@ -2,6 +2,7 @@ import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SextantError } from '../../support/errors.ts';
 import { packageFolder } from '../../support/package.ts';
+import { commandName } from '../name.ts';
 
 const TEMPLATES = { k3s: 'k3s-single.yaml', k0s: 'k0s.yaml' } as const;
 
@@ -22,5 +23,5 @@ export async function init(
   const text = await readFile(join(packageFolder(), 'examples', TEMPLATES[options.distribution]), 'utf8');
   await writeFile(file, text);
   const recipe = file === 'sextant.yaml' ? '' : ` --recipe ${file}`;
-  process.stdout.write(`wrote ${file}\nnext: sextant lock${recipe} && sextant build${recipe}\n`);
+  process.stdout.write(`wrote ${file}\nnext: ${commandName()} build${recipe}\n`);
 }

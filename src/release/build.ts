@@ -1,0 +1,285 @@
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { writeImage } from '../image/index.ts';
+import { lockText } from '../lock/lock.ts';
+import type { Lock, LockedArchitecture } from '../lock/types.ts';
+import { hasStandins, recipeDigest } from '../recipe/load.ts';
+import type { Architecture } from '../support/architecture.ts';
+import { SextantError } from '../support/errors.ts';
+import { canonicalJson, fileDigest, sha256, withTemporaryFolder } from '../support/files.ts';
+import { fill } from '../support/fill.ts';
+import { bytesText, inStep } from '../support/progress.ts';
+import { VERSION } from '../support/version.ts';
+import { buildTree } from '../tree/index.ts';
+import { releaseActivation } from './activation.ts';
+import { checksumsText, verifyChecksums } from './checksums.ts';
+import { materializeComponents } from './components.ts';
+import { addressWords } from './hook-answers.ts';
+import { hookOutcome } from './hook-step.ts';
+import { readRelease } from './read.ts';
+import { sbomText } from './sbom.ts';
+import { openTools, type Session, type Tools } from './session.ts';
+import type { Release, ReleasedComponent, ReleasedImage } from './types.ts';
+
+export interface BuildRequest {
+  readonly session: Session;
+  readonly lock: Lock;
+  readonly architectures: readonly Architecture[];
+  /** Folder of the release; replaced as a whole when the build has succeeded. */
+  readonly output: string;
+}
+
+/** Every inode's time and the SBOM's: 1980-01-01, or SOURCE_DATE_EPOCH (reproducible-builds.org). Seconds since 1970. */
+function sourceDate(): number {
+  const given = process.env.SOURCE_DATE_EPOCH;
+  if (given === undefined || given === '') return 315532800;
+  if (!/^\d{1,11}$/.test(given)) {
+    throw new SextantError('usage', `SOURCE_DATE_EPOCH is "${given}"`, {
+      hint: 'give whole seconds since 1970, or unset it',
+    });
+  }
+  return Number(given);
+}
+
+/** Builds a release, or finds that the output holds it already: unchanged inputs and every file as its checksum says. */
+export async function buildRelease(request: BuildRequest): Promise<{ release: Release; fresh: boolean }> {
+  const { session, lock, architectures } = request;
+  const output = resolve(request.output);
+  const inputs = {
+    sextant: VERSION,
+    recipe: recipeDigest(session.recipe),
+    lock: sha256(lockText(lock)),
+  };
+  const { mirrors: _mirrors, ...shaping } = session.recipe;
+  const build = sha256(
+    canonicalJson({ ...inputs, shaping, architectures, date: sourceDate(), keys: await keyDigests(session) }),
+  );
+  const present = await upToDate(output, build, session);
+  if (present) return { release: present, fresh: false };
+
+  await refuseForeignFolder(output);
+  const tools = await openTools(session, lock.tools, architectures);
+  const release = await withTemporaryFolder(output, async (folder) => {
+    const images: ReleasedImage[] = [];
+    for (const architecture of architectures) {
+      images.push(await buildImage({ ...request, tools, architecture, folder }));
+    }
+    const made: Release = {
+      schemaVersion: 1,
+      name: session.recipe.name,
+      version: lock.distribution.version,
+      distribution: lock.distribution.name,
+      standin: hasStandins(session.recipe),
+      url: servedFrom(session, lock),
+      inputs: {
+        ...inputs,
+        build,
+        ...(lock.tools.go === undefined ? {} : { go: lock.tools.go.version }),
+        erofs: tools.erofsVersion,
+      },
+      images,
+      activation: 'activation.yaml',
+      ...(session.recipe.signing === undefined ? {} : { certificate: `${session.recipe.name}.crt` }),
+    };
+    if (session.recipe.signing && made.certificate) {
+      await copyFile(
+        join(session.folder, session.recipe.signing.certificate),
+        join(folder, made.certificate),
+      );
+    }
+    await writeFile(join(folder, made.activation), await releaseActivation(made, folder));
+    await writeFile(join(folder, 'release.json'), `${JSON.stringify(made, null, 2)}\n`);
+    await writeFile(join(folder, 'SHA256SUMS'), checksumsText(await digests(folder, images)));
+    session.sources.signal.throwIfAborted();
+    await replaceFolder(folder, output);
+    return made;
+  });
+  return { release, fresh: true };
+}
+
+interface ImageStep extends BuildRequest {
+  readonly tools: Tools;
+  readonly architecture: Architecture;
+  readonly folder: string;
+}
+
+async function buildImage(step: ImageStep): Promise<ReleasedImage> {
+  const { session, lock, tools, architecture, folder } = step;
+  const { recipe, sources } = session;
+  const locked = lock.architectures[architecture];
+  if (locked === undefined) throw new Error(`the lock does not hold ${architecture}`);
+  const version = lock.distribution.version;
+  const folders = await materializeComponents(session, locked.components, architecture);
+  const hook = await hookOutcome(
+    {
+      session,
+      tools,
+      architecture,
+      version,
+      folders,
+      downloads: locked.hookDownloads,
+      logFile: join(sources.cache, 'logs', `${recipe.name}-${version}-${architecture}.log`),
+    },
+    locked,
+  );
+  const base = `${recipe.name}-${version}-${architecture}.sysext`;
+  return withTemporaryFolder(join(sources.cache, 'work', 'tree'), async (work) => {
+    const tree = await inStep(
+      sources.progress,
+      `tree (${architecture})`,
+      () =>
+        buildTree({
+          upper: hook.upper,
+          removed: hook.removed,
+          components: recipe.components.map(({ name, files }) => ({
+            component: name,
+            folder: folders.get(name) ?? '',
+            files: files.map(({ from, to, mode }) => ({ from, to, ...(mode === undefined ? {} : { mode }) })),
+          })),
+          extensionName: recipe.name,
+          architecture,
+          plugin: recipe.provider.plugin,
+          version,
+          output: join(work, 'root'),
+        }),
+      ({ entries }) => {
+        const files = entries.filter(({ kind, disposition }) => kind === 'file' && disposition !== 'dropped');
+        return `${files.length} files, ${bytesText(files.reduce((sum, { size }) => sum + size, 0))}`;
+      },
+    );
+    for (const warning of tree.warnings) sources.progress.say(`warning: ${architecture}: ${warning}`);
+    const image = await writeImage({
+      tree: tree.root,
+      output: join(folder, `${base}.raw`),
+      extensionName: recipe.name,
+      architecture,
+      compression: recipe.image.compression,
+      ...(recipe.image.level === undefined ? {} : { level: recipe.image.level }),
+      clusterSize: recipe.image.clusterSize,
+      seed: sha256(canonicalJson({ name: recipe.name, architecture, version, locked })),
+      timestamp: sourceDate(),
+      mkfs: tools.mkfs,
+      ...(recipe.signing === undefined
+        ? {}
+        : {
+            signing: {
+              key: join(session.folder, recipe.signing.key),
+              certificate: join(session.folder, recipe.signing.certificate),
+            },
+          }),
+      context: sources,
+    });
+    await writeFile(join(folder, `${base}.roothash`), `${image.rootHash}\n`);
+    const sbom = `${recipe.name}-${version}-${architecture}.spdx.json`;
+    await writeFile(
+      join(folder, sbom),
+      sbomText({
+        recipe,
+        version,
+        architecture,
+        locked,
+        entries: tree.entries,
+        image: { file: `${base}.raw`, sha256: image.sha256 },
+        timestamp: sourceDate(),
+      }),
+    );
+    return {
+      architecture,
+      file: `${base}.raw`,
+      size: image.size,
+      sha256: image.sha256,
+      rootHash: image.rootHash,
+      rootHashFile: `${base}.roothash`,
+      sbom,
+      compression: recipe.image.compression,
+      partitions: image.partitions,
+      ...(image.signature === undefined ? {} : { signature: image.signature }),
+      components: released(session, locked),
+      warnings: tree.warnings,
+    };
+  });
+}
+
+function released(session: Session, locked: LockedArchitecture): ReleasedComponent[] {
+  return locked.components.map(({ name, type, version }) => {
+    const { standin = false, license } =
+      session.recipe.components.find((component) => component.name === name) ?? {};
+    return { name, type, version, standin, ...(license === undefined ? {} : { license }) };
+  });
+}
+
+function servedFrom(session: Session, lock: Lock): string {
+  return fill(session.recipe.release.url, addressWords(lock.distribution.version, session.host)).replace(
+    /\/+$/,
+    '',
+  );
+}
+
+/** Digests of the signing files: another key makes another release. */
+async function keyDigests(session: Session): Promise<string[]> {
+  const { signing } = session.recipe;
+  if (signing === undefined) return [];
+  return Promise.all(
+    [signing.certificate, signing.key].map(async (file) =>
+      createHash('sha256')
+        .update(await readFile(join(session.folder, file)))
+        .digest('hex'),
+    ),
+  );
+}
+
+async function upToDate(output: string, build: string, session: Session): Promise<Release | undefined> {
+  const release = await readRelease(output).catch(() => undefined);
+  if (release?.inputs.build !== build) return undefined;
+  try {
+    await inStep(
+      session.sources.progress,
+      'what is there already',
+      () => verifyChecksums(output, session.sources.signal),
+      (files) => `${files} files as their checksums say`,
+    );
+    return release;
+  } catch {
+    session.sources.signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+async function digests(folder: string, images: readonly ReleasedImage[]): Promise<Record<string, string>> {
+  const known = new Map(images.map(({ file, sha256: digest }) => [file, digest]));
+  const all: Record<string, string> = {};
+  for (const name of await readdir(folder)) {
+    all[name] = known.get(name) ?? (await fileDigest(join(folder, name))).sha256;
+  }
+  return all;
+}
+
+/** A folder with something else in it is never replaced. */
+async function refuseForeignFolder(output: string): Promise<void> {
+  const names = await readdir(output).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  if (names.length === 0 || names.includes('release.json')) return;
+  throw new SextantError('filesystem', `${output}: holds files that are not a release`, {
+    hint: 'give another folder with --output, or empty this one',
+  });
+}
+
+/** Puts a finished folder in the place of an older release; the older one goes only when the new one stands. */
+async function replaceFolder(folder: string, output: string): Promise<void> {
+  const old = `${folder}.old`;
+  await mkdir(join(output, '..'), { recursive: true });
+  const had = await rename(output, old).then(
+    () => true,
+    () => false,
+  );
+  try {
+    await rename(folder, output);
+  } catch (error) {
+    if (had) await rename(old, output);
+    throw error;
+  }
+  await rm(old, { recursive: true, force: true });
+}

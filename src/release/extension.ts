@@ -1,0 +1,106 @@
+import { open, stat } from 'node:fs/promises';
+import { z } from 'zod';
+import { type Erofs, openErofs } from '../image/erofs/index.ts';
+import { readImage } from '../image/index.ts';
+import type { ImageInfo } from '../image/types.ts';
+import { openStore } from '../sources/store.ts';
+import type { Context } from '../support/context.ts';
+import { SextantError } from '../support/errors.ts';
+import { inStep } from '../support/progress.ts';
+import type { TreeEntry } from '../tree/types.ts';
+
+/** Where an extension's own description of itself is, in its file system. */
+const MANIFEST = '/usr/share/sextant/manifest.json';
+
+// Written by another build, perhaps another version: only what is shown is looked at.
+const manifestSchema = z.looseObject({
+  name: z.string(),
+  version: z.string(),
+  architecture: z.string(),
+  components: z.array(
+    z.looseObject({ name: z.string(), version: z.string().optional(), standin: z.boolean().optional() }),
+  ),
+  entries: z.array(
+    z.looseObject({
+      path: z.string(),
+      kind: z.enum(['file', 'folder', 'link']),
+      mode: z.number(),
+      size: z.number(),
+      sha256: z.string().optional(),
+      target: z.string().optional(),
+      disposition: z.enum(['delivered', 'relocated', 'factory', 'added', 'dropped']),
+      from: z.string().optional(),
+      component: z.string(),
+    }),
+  ),
+});
+
+export interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly architecture: string;
+  readonly components: readonly {
+    readonly name: string;
+    readonly version?: string;
+    readonly standin?: boolean;
+  }[];
+  readonly entries: readonly TreeEntry[];
+}
+
+/** An extension opened for reading, without mounting it. */
+export interface Extension {
+  readonly path: string;
+  readonly image: ImageInfo;
+  readonly files: Erofs;
+  /** Undefined for an extension that sextant did not build. */
+  readonly manifest: Manifest | undefined;
+  close(): Promise<void>;
+}
+
+/** A local path as it is; an http(s) address downloaded into the cache first, with progress. */
+export async function localFile(file: string, context: Context): Promise<string> {
+  if (!/^https?:\/\//.test(file)) {
+    if ((await stat(file)).isDirectory()) {
+      throw new SextantError('input', `${file}: is a folder, an extension is one .raw file`, {
+        hint: `name the file in it: ls ${file}/*.raw`,
+      });
+    }
+    return file;
+  }
+  const store = await openStore({ ...context, mirrors: [], frozen: false });
+  return inStep(context.progress, `fetch ${file}`, async (step) => (await store.discover(file, step)).path);
+}
+
+/** Opens an extension: partition table, file system and manifest. What is malformed is one `input` or `verification` error. */
+export async function openExtension(path: string): Promise<Extension> {
+  const image = await readImage(path);
+  const root = image.partitions.find(({ designator }) => designator === 'root');
+  if (root === undefined) throw new SextantError('input', `${path}: has no root partition`);
+  const handle = await open(path, 'r');
+  try {
+    const files = await openErofs(async (offset, length) => {
+      const buffer = Buffer.alloc(length);
+      const { bytesRead } = await handle.read(buffer, 0, length, root.offset + offset);
+      return buffer.subarray(0, bytesRead);
+    }, root.size);
+    return { path, image, files, manifest: await readManifest(path, files), close: () => handle.close() };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function readManifest(path: string, files: Erofs): Promise<Manifest | undefined> {
+  if ((await files.stat(MANIFEST)) === undefined) return undefined;
+  try {
+    return manifestSchema.parse(
+      JSON.parse((await files.read(MANIFEST)).toString('utf8')),
+    ) as unknown as Manifest;
+  } catch (error) {
+    if (error instanceof SextantError) throw error;
+    throw new SextantError('input', `${path}: ${MANIFEST} in it cannot be read`, {
+      hint: 'it was built by another version, or damaged: `sextant verify` tells which',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,90 @@
+import { lockFileOf, readLock, staleness, writeLock } from '../lock/lock.ts';
+import type { Lock } from '../lock/types.ts';
+import { loadRecipe } from '../recipe/load.ts';
+import type { Architecture } from '../support/architecture.ts';
+import type { Context } from '../support/context.ts';
+import { SextantError } from '../support/errors.ts';
+import { run } from '../support/subprocess.ts';
+import { lockRecipe } from './lock-recipe.ts';
+import { openSession, type Session } from './session.ts';
+
+interface OpenRequest {
+  readonly recipe: string;
+  readonly context: Context;
+  readonly frozen: boolean;
+  /** Only these of the recipe's architectures. */
+  readonly architectures?: readonly Architecture[];
+  /** Resolve again even where the lock fits. */
+  readonly update?: 'all' | readonly string[];
+}
+
+export interface Opened {
+  readonly session: Session;
+  readonly lock: Lock;
+  readonly lockFile: string;
+  readonly architectures: readonly Architecture[];
+  /** Whether the lock was written just now. */
+  readonly locked: boolean;
+}
+
+/**
+ * A recipe with a lock that fits it. Where the lock is missing or stale it is written (what still fits is kept); frozen, that is an
+ * `input` error.
+ */
+export async function openRecipe(request: OpenRequest): Promise<Opened> {
+  const { context, frozen, update } = request;
+  const loaded = await loadRecipe(request.recipe);
+  const { recipe } = loaded;
+  const architectures = chosen(request.recipe, recipe.architectures, request.architectures);
+  const lockFile = lockFileOf(request.recipe);
+  const previous = await readLock(lockFile);
+  const stale = previous === undefined ? 'there is none yet' : staleness(previous, recipe);
+  if (stale !== undefined && frozen) {
+    throw new SextantError('input', `${lockFile}: does not fit the recipe: ${stale}`, {
+      hint: `run \`sextant lock --recipe ${request.recipe}\` with a network, then build with --frozen`,
+    });
+  }
+  const again = update !== undefined || stale !== undefined;
+  const needsGo = recipe.components.some(({ source }) => source.type === 'go-module');
+  const kept = update === 'all' ? undefined : previous?.tools.go?.version;
+  const go = kept ?? (needsGo ? await hostGo() : 'go0');
+  const session = await openSession(loaded, context, { frozen, go });
+  if (!again && previous !== undefined)
+    return { session, lock: previous, lockFile, architectures, locked: false };
+  if (update === undefined) context.progress.say(`locking ${request.recipe}: ${stale}`);
+  const lock = await lockRecipe({
+    session,
+    architectures: recipe.architectures,
+    ...(previous === undefined ? {} : { previous }),
+    update: update ?? [],
+  });
+  await writeLock(lockFile, lock);
+  return { session, lock, lockFile, architectures, locked: true };
+}
+
+function chosen(
+  file: string,
+  known: readonly Architecture[],
+  wanted: readonly Architecture[] | undefined,
+): readonly Architecture[] {
+  const missing = wanted?.filter((architecture) => !known.includes(architecture)) ?? [];
+  if (missing.length > 0) {
+    throw new SextantError(
+      'input',
+      `${file}: is for ${known.join(' and ')}, not for ${missing.join(' and ')}`,
+      {
+        hint: 'add it to `architectures` in the recipe',
+      },
+    );
+  }
+  return wanted === undefined ? known : known.filter((architecture) => wanted.includes(architecture));
+}
+
+/** Version of the machine's Go, which a new lock pins. */
+async function hostGo(): Promise<string> {
+  const { stdout } = await run('go', ['env', 'GOVERSION'], {
+    missingHint:
+      'install Go 1.21 or newer: https://go.dev/dl/ (it fetches the exact toolchain that a lock names)',
+  });
+  return stdout.toString().trim();
+}

@@ -1,0 +1,33 @@
+import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { redact } from '../support/http.ts';
+import type { Mirror } from './types.ts';
+
+/** Where the bytes of `url` are asked for: the mirror whose `from` is its longest prefix, else the address itself. */
+export function mirrored(url: string, mirrors: readonly Mirror[]): string {
+  let best: Mirror | undefined;
+  for (const mirror of mirrors) {
+    if (url.startsWith(mirror.from) && mirror.from.length > (best?.from.length ?? -1)) best = mirror;
+  }
+  return best === undefined ? url : best.to + url.slice(best.from.length);
+}
+
+/** The local path of an address that is a file (file://... or an absolute path), else undefined. */
+export function localPath(address: string): string | undefined {
+  if (address.startsWith('file://')) return fileURLToPath(address);
+  // A mirrored path keeps the address' percent escapes ("v1.36.3%2Bk3s1"); on a disk they are the characters themselves.
+  return isAbsolute(address) ? decodeSafely(address) : undefined;
+}
+
+function decodeSafely(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+/** "URL", or "URL (asked at MIRROR)" where a mirror is in use; without secrets. */
+export function addressText(url: string, address: string): string {
+  return url === address ? redact(url) : `${redact(url)} (asked at ${redact(address)})`;
+}

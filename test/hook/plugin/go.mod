@@ -1,0 +1,3 @@
+module sextant/test/hook/plugin
+
+go 1.21
