@@ -10,12 +10,8 @@ const entryPoints = {
   'sandbox-gate': 'src/hook/sandbox-gate.ts',
 };
 
-// TEMPORARY while rooms are being written: the command line needs all of them.
-const rooms = ['src/image/index.ts', 'src/tree/index.ts', 'src/hook/index.ts', 'src/activation/index.ts', 'src/sources/index.ts', 'src/sources/debian/index.ts', 'src/sources/store.ts', 'src/sources/distribution.ts', 'src/sources/probe.ts', 'src/sources/checksums.ts', 'src/release/activation.ts'];
-if (!rooms.every((file) => existsSync(file))) delete entryPoints.sextant;
-
 const { outputFiles } = await build({
-  entryPoints: Object.fromEntries(Object.entries(entryPoints).filter(([, file]) => existsSync(file))),
+  entryPoints,
   outdir: process.argv[2] ?? 'build',
   write: false,
   bundle: true,

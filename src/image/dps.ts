@@ -1,15 +1,11 @@
-import { ARCHITECTURES, type Architecture } from '../support/architecture.ts';
-import { uuidBytes, uuidText } from './uuid.ts';
+import { createHash } from 'node:crypto';
+import type { Architecture } from '../support/architecture.ts';
 
-/**
- * Discoverable Partitions Specification (https://uapi-group.org/specifications/specs/discoverable_partitions_specification/): partition
- * types that an extension is made of, and how their UUIDs follow from the root hash.
- */
+/** What a partition of an extension is for, by the name systemd's image policies use. */
 export type Designator = 'root' | 'root-verity' | 'root-verity-sig';
 
-export const DESIGNATORS = ['root', 'root-verity', 'root-verity-sig'] as const satisfies readonly Designator[];
-
-const TYPES: Readonly<Record<Architecture, Readonly<Record<Designator, string>>>> = {
+/** Partition type UUIDs of the Discoverable Partitions Specification (uapi-group.org, "Discoverable Partitions Specification"). */
+export const TYPE_UUIDS: Readonly<Record<Architecture, Readonly<Record<Designator, string>>>> = {
   amd64: {
     root: '4f68bce3-e8cd-4db1-96e7-fbcaf984b709',
     'root-verity': '2c7357ed-ebd2-46d9-aec1-23d437ec2bf5',
@@ -22,40 +18,37 @@ const TYPES: Readonly<Record<Architecture, Readonly<Record<Designator, string>>>
   },
 };
 
-/** The specification's name of an architecture, as in the partition labels that systemd-repart writes. */
-const NAMES: Readonly<Record<Architecture, string>> = { amd64: 'x86-64', arm64: 'arm64' };
+/** Bit 60: read-only (the specification's "Partition Flags"). */
+export const READ_ONLY_FLAG = 1n << 60n;
 
-/** "Read-only" attribute of root and verity partitions (bit 60 of the GPT attributes). */
-export const READ_ONLY = 1n << 60n;
-
-export function partitionType(architecture: Architecture, designator: Designator): string {
-  return TYPES[architecture][designator];
-}
-
-/** "root-x86-64-verity": the label systemd-repart gives such a partition. */
-export function partitionLabel(architecture: Architecture, designator: Designator): string {
-  return designator.replace('root', `root-${NAMES[architecture]}`);
-}
-
-/** What a partition type stands for; undefined for a type that no extension has. */
-export function partitionRole(
+/** The designator and architecture a type UUID stands for, or undefined. */
+export function partitionKind(
   typeUuid: string,
-): { readonly architecture: Architecture; readonly designator: Designator } | undefined {
-  for (const architecture of ARCHITECTURES) {
-    for (const designator of DESIGNATORS) {
-      if (TYPES[architecture][designator] === typeUuid) return { architecture, designator };
+): { readonly designator: Designator; readonly architecture: Architecture } | undefined {
+  for (const architecture of ['amd64', 'arm64'] as const) {
+    for (const designator of ['root', 'root-verity', 'root-verity-sig'] as const) {
+      if (TYPE_UUIDS[architecture][designator] === typeUuid) return { designator, architecture };
     }
   }
   return undefined;
 }
 
-/** The data partition's UUID is the first 128 bits of the root hash, the verity partition's the last 128 bits. */
-export function verityUuids(rootHash: string): { readonly root: string; readonly verity: string } {
-  const bytes = Buffer.from(rootHash, 'hex');
-  return { root: uuidText(bytes.subarray(0, 16)), verity: uuidText(bytes.subarray(bytes.length - 16)) };
+/** 16 bytes as a UUID text. */
+export function uuidText(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, 16).toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
-/** The SHA-256 root hash (hexadecimal) that two partition UUIDs spell. */
-export function rootHashOf(rootUuid: string, verityUuid: string): string {
-  return Buffer.concat([uuidBytes(rootUuid), uuidBytes(verityUuid)]).toString('hex');
+/** A UUID that follows from a text: SHA-256, shaped as version 8 (RFC 9562, 5.8). The same text always gives the same UUID. */
+export function derivedUuid(text: string): string {
+  const bytes = createHash('sha256').update(text).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return uuidText(bytes);
+}
+
+/** The UUIDs that the specification asks for: the root hash's first 128 bits for the data, its last for the hash tree. */
+export function rootHashUuids(rootHash: string): { readonly root: string; readonly verity: string } {
+  const bytes = Buffer.from(rootHash, 'hex');
+  return { root: uuidText(bytes.subarray(0, 16)), verity: uuidText(bytes.subarray(bytes.length - 16)) };
 }

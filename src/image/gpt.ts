@@ -1,184 +1,161 @@
 import { crc32 } from 'node:zlib';
-import { malformed } from './failure.ts';
-import { swapGuid, uuidBytes, uuidText } from './uuid.ts';
+import { SextantError } from '../support/errors.ts';
 
-/** GUID Partition Table, UEFI specification 2.10, chapter 5; 512-byte sectors, 128 entries of 128 bytes, as every tool writes it. */
+// UEFI Specification 2.10, chapter 5: GUID Partition Table. Offsets in bytes, little endian.
 export const SECTOR = 512;
-export const ENTRY_COUNT = 128;
-export const ENTRY_SIZE = 128;
-const ENTRIES_SECTORS = (ENTRY_COUNT * ENTRY_SIZE) / SECTOR;
-/** Protective MBR, header and entries: the table at the start of the disk, bytes. */
-export const PRIMARY_SIZE = (2 + ENTRIES_SECTORS) * SECTOR;
-/** Entries and header: the copy at the end of the disk, bytes. */
-export const BACKUP_SIZE = (1 + ENTRIES_SECTORS) * SECTOR;
-
-// Header fields, table 5-5.
-const HEADER = {
-  signature: 0,
-  revision: 8,
-  headerSize: 12,
-  headerCrc: 16,
-  reserved: 20,
-  myLba: 24,
-  alternateLba: 32,
-  firstUsable: 40,
-  lastUsable: 48,
-  diskGuid: 56,
-  entriesLba: 72,
-  entryCount: 80,
-  entrySize: 84,
-  entriesCrc: 88,
-} as const;
-const SIGNATURE = 'EFI PART';
-const REVISION = 0x00010000;
+const ENTRIES = 128;
+const ENTRY_SIZE = 128;
+const TABLE_SECTORS = (ENTRIES * ENTRY_SIZE) / SECTOR;
 const HEADER_SIZE = 92;
-// Entry fields, table 5-6.
-const ENTRY = { type: 0, unique: 16, first: 32, last: 40, attributes: 48, name: 56 } as const;
-const NAME_BYTES = 72;
-// Protective MBR, section 5.2.3: one partition record of type EE over the whole disk.
-const MBR = { record: 446, type: 4, endChs: 5, startLba: 8, sectors: 12, signature: 510 } as const;
+const FIRST_USABLE = 2 + TABLE_SECTORS;
+const SIGNATURE = Buffer.from('EFI PART', 'latin1');
+
+/** Bytes before the first partition: protective MBR, header, table. */
+export const PRIMARY_BYTES = FIRST_USABLE * SECTOR;
+/** Bytes after the last partition: table and header. */
+export const BACKUP_BYTES = (TABLE_SECTORS + 1) * SECTOR;
 
 export interface GptPartition {
   readonly typeUuid: string;
   readonly uuid: string;
+  /** At most 36 UTF-16 units. */
   readonly label: string;
-  readonly attributes: bigint;
-  /** Bytes from the start of the disk; a multiple of 512, as is `size`. */
+  /** Bytes; multiples of 512. */
   readonly offset: number;
   readonly size: number;
+  readonly flags: bigint;
 }
 
 export interface Gpt {
   readonly diskUuid: string;
-  /** Bytes; a multiple of 512. */
+  /** Size of the whole disk in bytes; a multiple of 512. */
   readonly diskSize: number;
-  /** Bytes from the start of the disk where partitions may begin. */
-  readonly firstUsable: number;
   readonly partitions: readonly GptPartition[];
 }
 
-/** The table as it stands at the start of the disk (PRIMARY_SIZE bytes) and at its end (BACKUP_SIZE bytes). */
+/** The first PRIMARY_BYTES and the last BACKUP_BYTES of a disk with this table. */
 export function encodeGpt(gpt: Gpt): { readonly primary: Buffer; readonly backup: Buffer } {
   const sectors = gpt.diskSize / SECTOR;
-  const entries = Buffer.alloc(ENTRY_COUNT * ENTRY_SIZE);
+  const table = Buffer.alloc(ENTRIES * ENTRY_SIZE);
   gpt.partitions.forEach((partition, index) => {
-    const entry = entries.subarray(index * ENTRY_SIZE, (index + 1) * ENTRY_SIZE);
-    swapGuid(uuidBytes(partition.typeUuid)).copy(entry, ENTRY.type);
-    swapGuid(uuidBytes(partition.uuid)).copy(entry, ENTRY.unique);
-    entry.writeBigUInt64LE(BigInt(partition.offset / SECTOR), ENTRY.first);
-    entry.writeBigUInt64LE(BigInt((partition.offset + partition.size) / SECTOR - 1), ENTRY.last);
-    entry.writeBigUInt64LE(partition.attributes, ENTRY.attributes);
-    entry.write(partition.label, ENTRY.name, NAME_BYTES, 'utf16le');
+    const entry = table.subarray(index * ENTRY_SIZE, (index + 1) * ENTRY_SIZE);
+    guidBytes(partition.typeUuid).copy(entry, 0);
+    guidBytes(partition.uuid).copy(entry, 16);
+    entry.writeBigUInt64LE(BigInt(partition.offset / SECTOR), 32);
+    entry.writeBigUInt64LE(BigInt((partition.offset + partition.size) / SECTOR - 1), 40);
+    entry.writeBigUInt64LE(partition.flags, 48);
+    entry.write(partition.label, 56, 72, 'utf16le');
   });
-  const header = (myLba: number, alternateLba: number, entriesLba: number): Buffer => {
+  const header = (own: number, other: number, tableAt: number): Buffer => {
     const sector = Buffer.alloc(SECTOR);
-    sector.write(SIGNATURE, HEADER.signature, 'latin1');
-    sector.writeUInt32LE(REVISION, HEADER.revision);
-    sector.writeUInt32LE(HEADER_SIZE, HEADER.headerSize);
-    sector.writeBigUInt64LE(BigInt(myLba), HEADER.myLba);
-    sector.writeBigUInt64LE(BigInt(alternateLba), HEADER.alternateLba);
-    sector.writeBigUInt64LE(BigInt(gpt.firstUsable / SECTOR), HEADER.firstUsable);
-    sector.writeBigUInt64LE(BigInt(sectors - BACKUP_SIZE / SECTOR - 1), HEADER.lastUsable);
-    swapGuid(uuidBytes(gpt.diskUuid)).copy(sector, HEADER.diskGuid);
-    sector.writeBigUInt64LE(BigInt(entriesLba), HEADER.entriesLba);
-    sector.writeUInt32LE(ENTRY_COUNT, HEADER.entryCount);
-    sector.writeUInt32LE(ENTRY_SIZE, HEADER.entrySize);
-    sector.writeUInt32LE(crc32(entries), HEADER.entriesCrc);
-    sector.writeUInt32LE(crc32(sector.subarray(0, HEADER_SIZE)), HEADER.headerCrc);
+    SIGNATURE.copy(sector, 0);
+    sector.writeUInt32LE(0x00010000, 8);
+    sector.writeUInt32LE(HEADER_SIZE, 12);
+    sector.writeBigUInt64LE(BigInt(own), 24);
+    sector.writeBigUInt64LE(BigInt(other), 32);
+    sector.writeBigUInt64LE(BigInt(FIRST_USABLE), 40);
+    sector.writeBigUInt64LE(BigInt(sectors - TABLE_SECTORS - 2), 48);
+    guidBytes(gpt.diskUuid).copy(sector, 56);
+    sector.writeBigUInt64LE(BigInt(tableAt), 72);
+    sector.writeUInt32LE(ENTRIES, 80);
+    sector.writeUInt32LE(ENTRY_SIZE, 84);
+    sector.writeUInt32LE(crc32(table), 88);
+    sector.writeUInt32LE(crc32(sector.subarray(0, HEADER_SIZE)), 16);
     return sector;
   };
   return {
-    primary: Buffer.concat([protectiveMbr(sectors), header(1, sectors - 1, 2), entries]),
-    backup: Buffer.concat([entries, header(sectors - 1, 1, sectors - 1 - ENTRIES_SECTORS)]),
+    primary: Buffer.concat([protectiveMbr(sectors), header(1, sectors - 1, 2), table]),
+    backup: Buffer.concat([table, header(sectors - 1, 1, sectors - 1 - TABLE_SECTORS)]),
   };
 }
 
+/** One partition of type 0xEE over the whole disk (5.2.3). */
 function protectiveMbr(sectors: number): Buffer {
-  const sector = Buffer.alloc(SECTOR);
-  const record = sector.subarray(MBR.record, MBR.record + 16);
-  record.set([0x00, 0x00, 0x02, 0x00], 0);
-  record.writeUInt8(0xee, MBR.type);
-  record.set([0xff, 0xff, 0xff], MBR.endChs);
-  record.writeUInt32LE(1, MBR.startLba);
-  record.writeUInt32LE(Math.min(sectors - 1, 0xffffffff), MBR.sectors);
-  sector.writeUInt16LE(0xaa55, MBR.signature);
-  return sector;
+  const mbr = Buffer.alloc(SECTOR);
+  mbr.set([0x00, 0x00, 0x02, 0x00, 0xee, 0xff, 0xff, 0xff], 446);
+  mbr.writeUInt32LE(1, 454);
+  mbr.writeUInt32LE(Math.min(sectors - 1, 0xffffffff), 458);
+  mbr.set([0x55, 0xaa], 510);
+  return mbr;
 }
 
 /**
- * Reads the table at the start of a disk of `diskSize` bytes. `bytes` are the disk's first PRIMARY_SIZE bytes, `name` what errors call
- * the disk. Both checksums, every size and every place are checked against the disk and against each other. Throws `input`.
+ * Reads the primary table from a disk's first PRIMARY_BYTES. Everything in it is checked before it is used: checksums, sizes, partitions
+ * inside the disk and apart from each other. Throws `input`.
  */
-export function parseGpt(bytes: Buffer, diskSize: number, name: string): Gpt {
-  if (bytes.length < PRIMARY_SIZE || diskSize < PRIMARY_SIZE + BACKUP_SIZE) {
-    throw malformed(name, `${diskSize} bytes are too few for a disk image`);
-  }
-  if (diskSize % SECTOR !== 0) {
-    throw malformed(name, `its size of ${diskSize} bytes is no multiple of ${SECTOR}: it is truncated`);
-  }
-  const header = bytes.subarray(SECTOR, 2 * SECTOR);
-  if (header.toString('latin1', HEADER.signature, 8) !== SIGNATURE) {
-    throw malformed(name, 'has no GUID partition table');
-  }
-  const expect = (field: string, found: number | bigint, wanted: number | bigint) => {
-    if (found !== wanted)
-      throw malformed(name, `its partition table says ${field} ${found}, ${wanted} is right`);
-  };
-  expect('revision', header.readUInt32LE(HEADER.revision), REVISION);
-  expect('header size', header.readUInt32LE(HEADER.headerSize), HEADER_SIZE);
-  expect('entry size', header.readUInt32LE(HEADER.entrySize), ENTRY_SIZE);
-  expect('entry count', header.readUInt32LE(HEADER.entryCount), ENTRY_COUNT);
-  const zeroed = Buffer.from(header.subarray(0, HEADER_SIZE));
-  zeroed.writeUInt32LE(0, HEADER.headerCrc);
-  expect('header checksum', header.readUInt32LE(HEADER.headerCrc), crc32(zeroed));
-  const entries = bytes.subarray(2 * SECTOR, PRIMARY_SIZE);
-  expect('entries checksum', header.readUInt32LE(HEADER.entriesCrc), crc32(entries));
+export function parseGpt(primary: Buffer, diskSize: number, name: string): Gpt {
+  const wrong = (why: string) =>
+    new SextantError('input', `${name}: not an extension image: ${why}`, {
+      hint: 'an extension is a disk image with a GUID partition table; is this the right file, and whole?',
+    });
+  if (diskSize % SECTOR !== 0) throw wrong(`its size ${diskSize} is no multiple of ${SECTOR} bytes`);
+  if (primary.length < PRIMARY_BYTES || diskSize < PRIMARY_BYTES + BACKUP_BYTES)
+    throw wrong('it is too short');
   const sectors = diskSize / SECTOR;
-  expect('header sector', header.readBigUInt64LE(HEADER.myLba), 1n);
-  expect('entries sector', header.readBigUInt64LE(HEADER.entriesLba), 2n);
-  expect('backup sector', header.readBigUInt64LE(HEADER.alternateLba), BigInt(sectors - 1));
-  const lastUsable = BigInt(sectors - BACKUP_SIZE / SECTOR - 1);
-  expect('last usable sector', header.readBigUInt64LE(HEADER.lastUsable), lastUsable);
-  const firstUsable = header.readBigUInt64LE(HEADER.firstUsable);
-  if (firstUsable < BigInt(PRIMARY_SIZE / SECTOR) || firstUsable > lastUsable) {
-    throw malformed(name, `its partition table says first usable sector ${firstUsable}, outside the disk`);
+  const header = Buffer.from(primary.subarray(SECTOR, 2 * SECTOR));
+  if (!header.subarray(0, 8).equals(SIGNATURE)) throw wrong('no GUID partition table');
+  if (header.readUInt32LE(12) !== HEADER_SIZE)
+    throw wrong(`a partition table header of ${header.readUInt32LE(12)} bytes`);
+  const said = header.readUInt32LE(16);
+  header.writeUInt32LE(0, 16);
+  if (crc32(header.subarray(0, HEADER_SIZE)) !== said)
+    throw wrong("the partition table header's checksum is wrong");
+  if (
+    header.readUInt32LE(80) !== ENTRIES ||
+    header.readUInt32LE(84) !== ENTRY_SIZE ||
+    header.readBigUInt64LE(72) !== 2n
+  ) {
+    throw wrong('a partition table of an unusual shape');
   }
-  return {
-    diskUuid: uuidText(swapGuid(header.subarray(HEADER.diskGuid, HEADER.diskGuid + 16))),
-    diskSize,
-    firstUsable: Number(firstUsable) * SECTOR,
-    partitions: parseEntries(entries, firstUsable, lastUsable, name),
-  };
-}
-
-function parseEntries(entries: Buffer, firstUsable: bigint, lastUsable: bigint, name: string): GptPartition[] {
+  if (header.readBigUInt64LE(32) !== BigInt(sectors - 1)) {
+    throw wrong(`the partition table is for a file of another size, this one has ${diskSize} bytes`);
+  }
+  const table = primary.subarray(2 * SECTOR, PRIMARY_BYTES);
+  if (crc32(table) !== header.readUInt32LE(88)) throw wrong("the partition table's checksum is wrong");
   const partitions: GptPartition[] = [];
-  for (let index = 0; index < ENTRY_COUNT; index += 1) {
-    const entry = entries.subarray(index * ENTRY_SIZE, (index + 1) * ENTRY_SIZE);
-    if (entry.subarray(ENTRY.type, ENTRY.type + 16).every((byte) => byte === 0)) continue;
-    const first = entry.readBigUInt64LE(ENTRY.first);
-    const last = entry.readBigUInt64LE(ENTRY.last);
-    if (first < firstUsable || last < first || last > lastUsable) {
-      throw malformed(
-        name,
-        `partition ${index + 1} (sectors ${first} to ${last}) lies outside the disk's ${firstUsable} to ${lastUsable}`,
-      );
+  for (let index = 0; index < ENTRIES; index += 1) {
+    const entry = table.subarray(index * ENTRY_SIZE, (index + 1) * ENTRY_SIZE);
+    if (entry.subarray(0, 16).every((byte) => byte === 0)) continue;
+    const first = entry.readBigUInt64LE(32);
+    const last = entry.readBigUInt64LE(40);
+    if (first < BigInt(FIRST_USABLE) || last < first || last >= BigInt(sectors - TABLE_SECTORS - 1)) {
+      throw wrong(`partition ${index + 1} lies outside the file`);
     }
+    const label = entry.subarray(56, 128).toString('utf16le');
     partitions.push({
-      typeUuid: uuidText(swapGuid(entry.subarray(ENTRY.type, ENTRY.type + 16))),
-      uuid: uuidText(swapGuid(entry.subarray(ENTRY.unique, ENTRY.unique + 16))),
-      label: entry.toString('utf16le', ENTRY.name, ENTRY.name + NAME_BYTES).replace(/\0.*$/su, ''),
-      attributes: entry.readBigUInt64LE(ENTRY.attributes),
+      typeUuid: guidText(entry.subarray(0, 16)),
+      uuid: guidText(entry.subarray(16, 32)),
+      label: label.slice(0, label.indexOf('\u0000') >>> 0),
       offset: Number(first) * SECTOR,
       size: Number(last - first + 1n) * SECTOR,
+      flags: entry.readBigUInt64LE(48),
     });
   }
-  const sorted = partitions.toSorted((a, b) => a.offset - b.offset);
-  sorted.forEach((partition, index) => {
-    const before = sorted[index - 1];
-    if (before !== undefined && before.offset + before.size > partition.offset) {
-      throw malformed(name, `its partitions ${before.uuid} and ${partition.uuid} overlap`);
-    }
+  const ordered = [...partitions].sort((a, b) => a.offset - b.offset);
+  ordered.forEach((partition, index) => {
+    const next = ordered[index + 1];
+    if (next !== undefined && partition.offset + partition.size > next.offset)
+      throw wrong('its partitions overlap');
   });
-  return partitions;
+  return { diskUuid: guidText(header.subarray(56, 72)), diskSize, partitions };
+}
+
+/** GUIDs have their first three fields in little endian (UEFI, appendix A). */
+function guidBytes(uuid: string): Buffer {
+  const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex');
+  bytes.subarray(0, 4).reverse();
+  bytes.subarray(4, 6).reverse();
+  bytes.subarray(6, 8).reverse();
+  return bytes;
+}
+
+function guidText(bytes: Buffer): string {
+  const hex = Buffer.from(bytes);
+  hex.subarray(0, 4).reverse();
+  hex.subarray(4, 6).reverse();
+  hex.subarray(6, 8).reverse();
+  const text = hex.toString('hex');
+  return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join(
+    '-',
+  );
 }

@@ -132,8 +132,10 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
         buildTree({
           upper: hook.upper,
           removed: hook.removed,
-          components: recipe.components.map(({ name, files }) => ({
+          components: recipe.components.map(({ name, files, standin }) => ({
             component: name,
+            standin,
+            version: locked.components.find((entry) => entry.name === name)?.version ?? '',
             folder: folders.get(name) ?? '',
             files: files.map(({ from, to, mode }) => ({ from, to, ...(mode === undefined ? {} : { mode }) })),
           })),
@@ -258,7 +260,7 @@ async function digests(folder: string, images: readonly ReleasedImage[]): Promis
 /** A folder with something else in it is never replaced. */
 async function refuseForeignFolder(output: string): Promise<void> {
   const names = await readdir(output).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
+    if (error.code === 'ENOENT') return [] as string[];
     throw error;
   });
   if (names.length === 0 || names.includes('release.json')) return;

@@ -33,7 +33,7 @@ export function sameAddress(url: string): string {
 /** Words that a recipe's hook addresses may use. */
 export function addressWords(version: string, architecture: Architecture): Record<string, string> {
   return {
-    version,
+    version: version.replace(/^v/, ''),
     tag: encodeURIComponent(version),
     arch: architecture,
     suffix: architecture === 'amd64' ? '' : `-${architecture}`,

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { checkVersion, runHook } from '../hook/index.ts';
 import type { LockedArchitecture, LockedBlob } from '../lock/types.ts';
@@ -91,10 +91,15 @@ async function runIn(
     sources.progress,
     `hook of ${basename(plugin)} (${architecture})`,
     async () => {
-      const work = join(folder, 'work');
-      await mkdir(work, { recursive: true });
+      const work = join(folder, 'plugin');
+      const layers = join(folder, 'work');
+      await Promise.all([work, layers].map((path) => mkdir(path, { recursive: true })));
+      // Kairos knows plug-ins by their file name; an archive may call the program otherwise.
+      const named = join(work, recipe.provider.plugin);
+      await copyFile(plugin, named);
+      await chmod(named, 0o755);
       const result = await runHook({
-        plugin,
+        plugin: named,
         architecture,
         root: tools.hookRoot,
         ...(emulator === undefined ? {} : { emulator }),
@@ -116,7 +121,7 @@ async function runIn(
           locked: request.downloads,
           ...(record === undefined ? {} : { record }),
         }),
-        workFolder: work,
+        workFolder: layers,
         logFile: request.logFile,
         context: sources,
       });

@@ -1,10 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checksumDefaults } from '../hook/distributions.ts';
 import type { Lock, LockedArchitecture, LockedBlob, LockedComponent, LockedPackages } from '../lock/types.ts';
 import { recipeDigest } from '../recipe/load.ts';
-import { parseChecksums } from '../sources/checksums.ts';
+import type { Recipe } from '../recipe/schema.ts';
+import { findChecksum } from '../sources/checksums.ts';
 import { resolvePackages } from '../sources/debian/index.ts';
-import { resolveDistributionVersion } from '../sources/distribution.ts';
+import { resolveDistributionVersion } from '../sources/github-release/distribution.ts';
+import { lastPart } from '../sources/store.ts';
 import { ARCHITECTURES, type Architecture } from '../support/architecture.ts';
 import { SextantError } from '../support/errors.ts';
 import { canonicalJson } from '../support/files.ts';
@@ -35,7 +38,7 @@ export async function lockRecipe(request: LockRequest): Promise<Lock> {
   const version = await inStep(
     sources.progress,
     `version of ${recipe.distribution.name}`,
-    () => resolveDistributionVersion(recipe.distribution, sources),
+    () => resolveDistributionVersion(distributionRepository(recipe), recipe.distribution.version, sources),
     (resolved) => resolved,
   );
   const tools =
@@ -90,6 +93,12 @@ export async function lockRecipe(request: LockRequest): Promise<Lock> {
     tools,
     architectures,
   };
+}
+
+/** Where a distribution's releases are; versions that are exact need none. */
+function distributionRepository({ distribution }: Recipe): string {
+  const known: Readonly<Record<string, string>> = { k3s: 'k3s-io/k3s', k0s: 'k0sproject/k0s' };
+  return distribution.repository ?? known[distribution.name] ?? distribution.name;
 }
 
 /** Whether the tools of an earlier lock are what the recipe needs now. */
@@ -160,14 +169,14 @@ async function recordDownload(
     }
     const checksums = fill(known.checksums, words);
     const sums = await sources.store.discover(checksums);
-    const expected = (await parseChecksums(sums.path)).get(lastPart(url));
+    const expected = findChecksum(await readFile(sums.path, 'utf8'), lastPart(url), checksums);
     if (expected !== blob.sha256) {
       throw new SextantError(
         'verification',
-        expected === undefined
-          ? `${checksums}: does not list ${lastPart(url)}`
-          : `${url}: SHA-256 is ${blob.sha256}, ${checksums} says ${expected}`,
-        { hint: 'upstream’s file and its checksum do not agree; try later, and do not use the file' },
+        `${url}: SHA-256 is ${blob.sha256}, ${checksums} says ${expected}`,
+        {
+          hint: 'upstream’s file and its checksum do not agree; try later, and do not use the file',
+        },
       );
     }
     step.done(`agrees with ${checksums}`);
@@ -176,8 +185,4 @@ async function recordDownload(
     step.fail();
     throw error;
   }
-}
-
-function lastPart(url: string): string {
-  return decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? '');
 }

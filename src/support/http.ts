@@ -29,7 +29,8 @@ const agents = new Map<string, InstanceType<Undici['EnvHttpProxyAgent']>>();
  */
 export async function httpRequest(address: string, request: HttpRequest = {}): Promise<HttpResponse> {
   // Loaded on the first request: commands that need no network start without it.
-  undici ??= import('undici');
+  // A bundle has a CommonJS module's exports under `default` alone.
+  undici ??= import('undici').then((module) => (module as { default?: Undici }).default ?? module);
   const { request: send, EnvHttpProxyAgent } = await undici;
   const { stallMs = 60_000 } = request;
   const url = new URL(address);

@@ -1,0 +1,118 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { SextantError } from '../support/errors.ts';
+import { BACKUP_BYTES, encodeGpt } from './gpt.ts';
+import { imageLayout } from './layout.ts';
+import { readAt, readTables, signatureBytes } from './reader.ts';
+import { checkSignature, readCertificate } from './signature.ts';
+import { computeTree } from './tree.ts';
+import type { ImageInfo } from './types.ts';
+import { BLOCK, encodeSuperblock } from './verity.ts';
+
+export interface VerifyOptions {
+  /** Hexadecimal root hash that the image must have. */
+  readonly rootHash?: string;
+  /** PEM file of the certificate that must have signed it. */
+  readonly certificate?: string;
+  /** Fail when the certificate's dates do not include now; systemd does not look at them. */
+  readonly requireValidDates?: boolean;
+  readonly signal?: AbortSignal;
+  /** The time that a certificate's dates are held against; default now. */
+  readonly now?: Date;
+}
+
+const PIECE = 1024 * 1024;
+
+/**
+ * Hashes everything in an image again and accounts for every byte of the file: both partition tables, gaps, padding, superblock, tree,
+ * signature. One changed bit anywhere is a `verification` (or, where it cannot even be read, `input`) error.
+ */
+export async function verifyImage(
+  path: string,
+  options: VerifyOptions = {},
+): Promise<{ readonly info: ImageInfo; readonly warnings: readonly string[] }> {
+  const fail = (why: string) =>
+    new SextantError('verification', `${path}: ${why}`, {
+      hint: 'do not use this file; fetch it again from where it was released',
+    });
+  const signal = options.signal ?? new AbortController().signal;
+  const trusted = options.certificate === undefined ? undefined : await readCertificate(options.certificate);
+  const file = await open(path, 'r');
+  try {
+    const image = await readTables(file, path);
+    const { info, root, verity, signature, layout, salt } = image;
+    if (options.rootHash !== undefined && info.rootHash !== options.rootHash) {
+      throw fail(`its root hash is ${info.rootHash}, expected is ${options.rootHash}`);
+    }
+    const expected = imageLayout({
+      extensionName: root.label,
+      architecture: image.architecture,
+      dataSize: root.size,
+      rootHash: info.rootHash,
+      signed: signature !== undefined,
+    });
+    const { primary, backup } = encodeGpt(expected);
+    if (expected.diskSize !== info.size)
+      throw fail(`has ${info.size} bytes where its partitions need ${expected.diskSize}`);
+    if (!(await readAt(file, 0, primary.length)).equals(primary))
+      throw fail('its partition table is not as it was written');
+    if (!(await readAt(file, info.size - BACKUP_BYTES, BACKUP_BYTES)).equals(backup)) {
+      throw fail('its backup partition table is not as it was written');
+    }
+    const superblock = await readAt(file, verity.offset, BLOCK);
+    if (
+      layout.dataBlocks * BLOCK !== root.size ||
+      !superblock.equals(encodeSuperblock(layout.dataBlocks, salt))
+    ) {
+      throw fail('its dm-verity superblock is not as it was written');
+    }
+    const ends = [
+      primary.length,
+      ...[root, verity, signature].flatMap((part) => (part ? [part.offset + part.size] : [])),
+    ];
+    const begins = [root, verity, signature].flatMap((part) => (part ? [part.offset] : []));
+    begins.push(info.size - BACKUP_BYTES);
+    for (const [index, from] of ends.entries()) await requireZeros(file, from, begins[index] ?? from, fail);
+    const computed = await computeTree({
+      path,
+      file,
+      dataOffset: root.offset,
+      hashOffset: verity.offset,
+      layout,
+      salt,
+      signal,
+      emit: async (piece, at) => {
+        if (!(await readAt(file, at, piece.length)).equals(piece))
+          throw fail('its data or hash tree was changed after it was written');
+      },
+    });
+    if (computed !== info.rootHash)
+      throw fail(`its data has the root hash ${computed}, its partitions name ${info.rootHash}`);
+    const warnings: string[] = [];
+    if (signature !== undefined) {
+      checkSignature(await signatureBytes(file, signature, path), computed, path, trusted);
+      const now = (options.now ?? new Date()).toISOString();
+      const until = info.signature?.notAfter;
+      if (until !== undefined && until < now) {
+        if (options.requireValidDates) throw fail(`its certificate expired at ${until}`);
+        warnings.push(`its certificate expired at ${until}; systemd does not look at the dates`);
+      }
+    } else if (trusted !== undefined) {
+      throw fail('it is not signed');
+    }
+    return { info, warnings };
+  } finally {
+    await file.close();
+  }
+}
+
+async function requireZeros(
+  file: FileHandle,
+  from: number,
+  to: number,
+  fail: (why: string) => SextantError,
+): Promise<void> {
+  for (let at = from; at < to; at += PIECE) {
+    const piece = await readAt(file, at, Math.min(PIECE, to - at));
+    if (piece.some((byte) => byte !== 0)) throw fail(`has bytes between its partitions, after ${from}`);
+  }
+}
