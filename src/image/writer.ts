@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { chmod, type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import { SextantError } from '../support/errors.ts';
 import { fileDigest, temporaryName } from '../support/files.ts';
 import { bytesText, inStep } from '../support/progress.ts';
@@ -64,12 +66,39 @@ async function makeFileSystem(request: ImageRequest, path: string): Promise<void
       derivedUuid(`sextant file system ${request.seed}`),
       '-x-1',
       '--all-root',
-      `--offset=${ROOT_OFFSET}`,
       path,
       request.tree,
     ],
     { signal: request.context.signal, timeoutSeconds: 3600 },
   );
+  await makeRoom(path, request.context.signal);
+}
+
+/**
+ * Moves a file's content up by ROOT_OFFSET. On ext4 and XFS the file system does it without touching the content
+ * (FALLOC_FL_INSERT_RANGE); elsewhere it is copied. mkfs.erofs' own --offset puts uncompressed files in the wrong place (1.8.6).
+ */
+async function makeRoom(path: string, signal: AbortSignal): Promise<void> {
+  try {
+    await run('fallocate', ['--insert-range', '--offset', '0', '--length', String(ROOT_OFFSET), path], {
+      signal,
+    });
+    return;
+  } catch {
+    signal.throwIfAborted();
+  }
+  const moved = temporaryName(path);
+  try {
+    await pipeline(
+      createReadStream(path, { highWaterMark: ROOT_OFFSET }),
+      createWriteStream(moved, { start: ROOT_OFFSET }),
+      { signal },
+    );
+    await rename(moved, path);
+  } catch (error) {
+    await rm(moved, { force: true });
+    throw error;
+  }
 }
 
 interface SealRequest

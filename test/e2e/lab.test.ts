@@ -96,7 +96,7 @@ describe.each(['amd64', 'arm64'] as const)('the %s extension', (architecture) =>
       disposition: 'added',
     });
     expect(at('/usr/bin/edgevpn')).toMatchObject({ component: 'edgevpn' });
-    expect(at('/usr/local/bin/agent-provider-kairos')).toBeDefined();
+    expect(at('/usr/lib/kairos/providers/agent-provider-kairos')).toBeDefined();
   });
 
   test('differs from itself in nothing', () => {
