@@ -17,7 +17,12 @@ export function sextant(
     readonly show?: boolean;
   } = {},
 ): Ended {
-  const [command, ...rest] = [...(options.wrap ?? []), process.execPath, resolve('build/sextant.js'), ...args];
+  const [command, ...rest] = [
+    ...(options.wrap ?? []),
+    process.execPath,
+    resolve('build/sextant.js'),
+    ...args,
+  ];
   const { status, stdout, stderr } = spawnSync(command as string, rest, {
     encoding: 'utf8',
     maxBuffer: 256 * 1024 * 1024,

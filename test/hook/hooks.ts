@@ -47,6 +47,8 @@ export async function hookRequest(
 export function answersFrom(files: Readonly<Record<string, string>>): (url: string) => Promise<Answer> {
   return async (url) => {
     const path = files[url];
-    return path === undefined ? { kind: 'refuse', reason: 'the lock does not hold it' } : { kind: 'file', path };
+    return path === undefined
+      ? { kind: 'refuse', reason: 'the lock does not hold it' }
+      : { kind: 'file', path };
   };
 }

@@ -4,8 +4,39 @@ import { basename, dirname, join } from 'node:path';
 import { run } from '../../src/support/subprocess.ts';
 
 const PROGRAMS = [
-  ...['sh', 'cat', 'chmod', 'chown', 'cp', 'id', 'ln', 'ls', 'mkdir', 'mktemp', 'mv', 'rm', 'sleep', 'stat', 'touch', 'uname'],
-  ...['arch', 'sha256sum', 'mknod', 'find', 'grep', 'sed', 'setsid', 'curl', 'wget', 'hostname', 'readlink', 'tty', 'env'],
+  ...[
+    'sh',
+    'cat',
+    'chmod',
+    'chown',
+    'cp',
+    'id',
+    'ln',
+    'ls',
+    'mkdir',
+    'mktemp',
+    'mv',
+    'rm',
+    'sleep',
+    'stat',
+    'touch',
+    'uname',
+  ],
+  ...[
+    'arch',
+    'sha256sum',
+    'mknod',
+    'find',
+    'grep',
+    'sed',
+    'setsid',
+    'curl',
+    'wget',
+    'hostname',
+    'readlink',
+    'tty',
+    'env',
+  ],
 ];
 const FOLDERS = ['/usr/local/bin', '/usr/local/sbin', '/usr/sbin', '/bin', '/sbin'];
 
@@ -14,12 +45,26 @@ const FOLDERS = ['/usr/local/bin', '/usr/local/sbin', '/usr/sbin', '/bin', '/sbi
  * for tests only: what a build uses comes from Debian's packages.
  */
 export async function makeRoot(folder: string): Promise<string> {
-  for (const path of ['usr/bin', 'usr/lib', 'usr/lib64', 'usr/sbin', 'etc/ssl/certs', 'etc/systemd/system', 'var/lib', 'root', 'tmp', 'opt']) {
+  for (const path of [
+    'usr/bin',
+    'usr/lib',
+    'usr/lib64',
+    'usr/sbin',
+    'etc/ssl/certs',
+    'etc/systemd/system',
+    'var/lib',
+    'root',
+    'tmp',
+    'opt',
+  ]) {
     await mkdir(join(folder, path), { recursive: true });
   }
   for (const name of ['bin', 'lib', 'lib64', 'sbin']) await symlink(`usr/${name}`, join(folder, name));
   await chmod(join(folder, 'tmp'), 0o1777);
-  await writeFile(join(folder, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n');
+  await writeFile(
+    join(folder, 'etc/passwd'),
+    'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n',
+  );
   await writeFile(join(folder, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
   await mkdir(join(folder, 'opt/old/deep'), { recursive: true });
   await writeFile(join(folder, 'opt/old/file'), 'of the root\n');
@@ -37,14 +82,22 @@ export async function makeRoot(folder: string): Promise<string> {
     await take(path, `usr/bin/${name}`);
     for (const library of await libraries(path)) await take(library, library.replace(/^\/(usr\/)?/, 'usr/'));
   }
-  await cp('/etc/ssl/certs/ca-certificates.crt', join(folder, 'etc/ssl/certs/ca-certificates.crt')).catch(() => {});
+  await cp('/etc/ssl/certs/ca-certificates.crt', join(folder, 'etc/ssl/certs/ca-certificates.crt')).catch(
+    () => {},
+  );
   return folder;
 }
 
 async function find(name: string): Promise<string> {
   for (const folder of ['/usr/bin', ...FOLDERS]) {
     const path = join(folder, name);
-    if (await access(path).then(() => true, () => false)) return path;
+    if (
+      await access(path).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
   }
   throw new Error(`${basename(name)} is needed for this test and is not installed`);
 }

@@ -13,7 +13,7 @@ export function baseRoot(): string {
 
 /**
  * Runs a command in a root where the tree lies over a system, as systemd-sysext merges it, in mount and process namespaces of its
- * own. `more` is laid over both. What it writes is in `<folder>/upper` afterwards. Every exit code is a result.
+ * own. `more` is laid over both. What is then different from the system is in `written`. Every exit code is a result.
  */
 export async function inMergedRoot(
   folder: string,
@@ -21,20 +21,28 @@ export async function inMergedRoot(
   more: Shape,
   command: readonly string[],
 ): Promise<RunResult & { readonly written: string }> {
-  const written = join(folder, 'upper-written');
-  const merged = join(folder, 'merged');
-  for (const path of [merged, join(folder, 'work')]) await mkdir(path, { recursive: true });
-  await lay(written, more);
-  const layers = `lowerdir=${tree}:${baseRoot()},upperdir=${written},workdir=${join(folder, 'work')}`;
+  const written = join(folder, 'written');
+  await mkdir(written);
+  const node = await lay(join(folder, 'node'), more);
+  // A file system of its own, because the layers of an overlay must not lie in one another.
+  const space = join(folder, 'space');
+  await mkdir(space);
+  const layers = `lowerdir=${baseRoot()},upperdir=${space}/upper,workdir=${space}/work`;
   const script = join(folder, 'enter.sh');
   await writeFile(
     script,
     `set -eu
-${shellText('mount', ['-t', 'overlay', 'overlay', '-o', layers, merged])}
-mount -t proc proc '${merged}/proc'
-mount --rbind /dev '${merged}/dev'
-mount -t tmpfs tmpfs '${merged}/run'
-exec ${shellText('chroot', [merged, ...command])}
+mount -t tmpfs tmpfs ${space}
+mkdir ${space}/upper ${space}/work ${space}/root
+cp -a ${tree}/. ${node}/. ${space}/upper
+mount -t overlay overlay -o ${layers} ${space}/root
+mount -t proc proc ${space}/root/proc
+mount --rbind /dev ${space}/root/dev
+mount -t tmpfs tmpfs ${space}/root/run
+code=0
+${shellText('chroot', [`${space}/root`, ...command])} || code=$?
+cp -a ${space}/upper/. ${written}
+exit $code
 `,
   );
   const namespaces = [...(process.getuid?.() === 0 ? [] : ['--map-root-user']), '--mount', '--pid', '--fork'];

@@ -14,7 +14,7 @@ const FORMATS: Readonly<Record<string, ArchiveFormat>> = {
 
 /**
  * Unpacks the files of a Debian package (deb(5)) into `folder` as the root of a file system; its maintainer scripts are not looked
- * at. Owners are the caller's, modes the package's without set-uid and set-gid. Throws `input` for what is not such a package.
+ * at. Owners are the caller's, modes the package's (set-uid included: whoever uses the files decides). Throws `input` for what is not such a package.
  */
 export async function unpackDeb(
   file: string,
