@@ -11,7 +11,7 @@ cache=${SEXTANT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sextant}
 folder=${SEXTANT_TOOLS:-$cache/judges/trixie}
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-packages=erofs-utils,systemd,systemd-container,systemd-repart,cryptsetup-bin,gdisk,openssl
+packages=dash,bash,coreutils,grep,sed,mawk,findutils,util-linux,erofs-utils,systemd,systemd-container,systemd-repart,cryptsetup-bin,gdisk,openssl
 key=$(sha256sum "$0" | cut -d' ' -f1)
 
 if [ "$(cat "$folder/.judges-key" 2>/dev/null)" = "$key" ]; then
