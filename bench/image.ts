@@ -103,8 +103,13 @@ function measure(work: string, tree: string, definitions: string, compression: s
     const a = timed(process.execPath, [process.argv[1] as string, 'write', tree, own, compression]);
     rmSync(peer, { force: true });
     const b = timed(
-      'chroot',
+      'unshare',
       [
+        '--mount',
+        'sh',
+        '-c',
+        // systemd-repart opens its files through /proc.
+        'mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" && exec chroot "$0" "$@"',
         root,
         'systemd-repart',
         '--offline=yes',
