@@ -3,8 +3,17 @@ import { defineConfig } from 'vitest/config';
 // unit: seconds, no network, no tool that is not on every machine.
 // judges: the field's own tools decide; they need what `make tools` installs.
 // e2e: recipes/lab.yaml from nothing to a release.
+// One after another: a cold end-to-end build compiles Kubernetes, and unit tests beside it would wait for a processor.
+let order = 0;
 const project = (name: string, include: string[], seconds: number, extra: object = {}) => ({
-  test: { name, include, testTimeout: seconds * 1000, hookTimeout: seconds * 1000, ...extra },
+  test: {
+    name,
+    include,
+    testTimeout: seconds * 1000,
+    hookTimeout: seconds * 1000,
+    sequence: { groupOrder: order++ },
+    ...extra,
+  },
 });
 
 export default defineConfig({
