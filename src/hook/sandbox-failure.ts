@@ -19,7 +19,8 @@ export function sandboxFailure(stderr: string, started: boolean, userMap: UserMa
   const lines = stderr.trim().split('\n');
   const marker = lines.findLast((line) => line.startsWith(`${SETUP_STEP} `));
   const said = lines.filter((line) => line !== marker && line.trim() !== '');
-  const why = said.at(-1) ?? 'it ended without a word';
+  // What mount(8) adds about dmesg says nothing.
+  const why = said.findLast((line) => !line.includes('dmesg(1)'))?.trim() ?? 'it ended without a word';
   const details = said.slice(-20).join('\n');
   if (started) {
     return new SextantError('tool', `the sandbox of the hook broke: ${why}`, {
