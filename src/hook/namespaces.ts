@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { run } from '../support/subprocess.ts';
 import { AWAIT_MAPS, MAP_ALL } from './sandbox-scripts.ts';
@@ -14,8 +14,8 @@ export type UserMap =
   /** The caller is root inside and there is nobody else: chown to another user fails. */
   | 'single';
 
-/** Kernel's word for "every id"; the map of the first user namespace (user_namespaces(7)). */
-const INITIAL_MAP = /^\s*0\s+0\s+4294967295\s*$/;
+/** The first user namespace; the kernel gives it this fixed inode number (PROC_USER_INIT_INO in include/linux/proc_ns.h). */
+const INITIAL_NAMESPACE = 'user:[4026531837]';
 
 /** Chooses the users of the sandbox. `foreign`: a user namespace is wanted for a binfmt_misc of its own, also by root. */
 export async function chooseUserMap(foreign: boolean): Promise<UserMap> {
@@ -25,7 +25,7 @@ export async function chooseUserMap(foreign: boolean): Promise<UserMap> {
 
 /** True where this process is in the machine's first user namespace; elsewhere overlayfs needs its `userxattr` option. */
 export async function inInitialNamespace(): Promise<boolean> {
-  return INITIAL_MAP.test(await readFile('/proc/self/uid_map', 'utf8').catch(() => ''));
+  return (await readlink('/proc/self/ns/user').catch(() => '')) === INITIAL_NAMESPACE;
 }
 
 /** The command that runs `program` in new namespaces that end with it; nothing of them outlives a SIGKILL of the process group. */

@@ -101,7 +101,10 @@ async function runLogged(
   } finally {
     limit.stop();
     await proxy?.close();
-    await clearSandbox(workFolder, userMap, !finished);
+    await clearSandbox(workFolder, userMap, !finished).catch((error: unknown) => {
+      if (finished) throw error;
+      log.line('sextant', `${workFolder} could not be cleared: ${toSextantError(error).message}`); // Not the first error.
+    });
   }
 }
 

@@ -9,7 +9,6 @@ const HINTS: Readonly<Record<string, string>> = {
     'the cache must lie on a local file system such as ext4, xfs or btrfs, not on an overlay or a network share: set SEXTANT_CACHE; without root, Linux 5.11 or newer is needed',
   devices: 'this machine does not let a sandbox have /dev; in a container use --privileged',
   folders: 'this machine does not let a sandbox mount tmpfs; in a container use --privileged',
-  hostname: 'in a container use --privileged, which makes /proc/sys writable in namespaces of its own',
   loopback: 'install iproute2 here (apt-get install -y iproute2), or add it to hook.rootPackages',
   gate: 'run `make build` (or npm run build) so that build/sandbox-gate.js is there',
 };

@@ -9,7 +9,7 @@ import { run } from '../support/subprocess.ts';
 import { type ForeignMode, isProgramFor, wrapperScript } from './foreign.ts';
 import type { GateMessage, GateOrders } from './gate-messages.ts';
 import { decodeResponse, type EncodedEvent, LARGEST_RESPONSE } from './protocol.ts';
-import { ENTER } from './sandbox-scripts.ts';
+import { ENTER, SETUP_STEP } from './sandbox-scripts.ts';
 import { plainUpper, removedPaths } from './upper-layer.ts';
 
 const FOREVER_SECONDS = 2_000_000; // The host ends a sandbox that takes too long.
@@ -38,6 +38,7 @@ async function send(orders: GateOrders, event: EncodedEvent): Promise<boolean> {
   const { name, stdin, file } = event;
   if (file !== undefined) writeFileSync(join('merged', file.path), file.content);
   say({ kind: 'event', name, sent: stdin });
+  let entered = true;
   try {
     const namespaces = ['--mount', '--pid', '--fork', '--kill-child'];
     const result = await run(
@@ -50,14 +51,18 @@ async function send(orders: GateOrders, event: EncodedEvent): Promise<boolean> {
         timeoutSeconds: FOREVER_SECONDS,
         keepBytes: LARGEST_RESPONSE + 1,
         onOutput: (piece, stream) => {
-          if (stream === 'stderr') say({ kind: 'output', name, data: piece.toString('base64') });
+          if (stream === 'stdout') return;
+          entered &&= !piece.includes(`${SETUP_STEP} enter`);
+          say({ kind: 'output', name, data: piece.toString('base64') });
         },
       },
     );
+    if (!entered) throw new Error(`no program can be started in it: ${result.stderr.toString().trim()}`);
     const answer = result.stdout.subarray(0, LARGEST_RESPONSE + 1);
     say({ kind: 'answer', name, code: result.code, data: answer.toString('base64') });
     return result.code === 0 && decodeResponse(name, answer).state === 'success';
   } catch (error) {
+    if (!entered) throw error;
     say({ kind: 'killed', name, reason: error instanceof Error ? error.message : String(error) });
     return false;
   }
@@ -81,8 +86,8 @@ async function wrapPrograms(layer: string, foreign: NonNullable<GateOrders['fore
       await writeFile(wrapper, wrapperScript(foreign.emulator, `/${program}`));
       await chmod(wrapper, 0o755);
       await writeFile(join('sextant/foreign', own), '');
-      await run('mount', ['--bind', join('merged', inside), join('merged', program)]);
-      await run('mount', ['--bind', wrapper, join('merged', inside)]);
+      await run('mount', ['-n', '--bind', join('merged', inside), join('merged', program)]);
+      await run('mount', ['-n', '--bind', wrapper, join('merged', inside)]);
       say({ kind: 'wrapped', path: inside });
     }
   };
@@ -114,7 +119,7 @@ async function main(file: string): Promise<void> {
   }
   const removed = await removedPaths('../upper', 'root', 'merged');
   // Afterwards the upper layer may be changed behind the overlay's back.
-  await run('umount', ['--recursive', '--lazy', 'merged']);
+  await run('umount', ['-n', '--recursive', '--lazy', 'merged']);
   await plainUpper('../upper');
   say({ kind: 'finished', removed });
 }

@@ -1,5 +1,5 @@
 // The two shell scripts that make the sandbox. mount(2) has no binding in Node, and these run before there is anything else; they use
-// only sh, util-linux and, for the loopback interface, iproute2 of the host or of the root.
+// only sh, util-linux (-n: no note in the host's /run/mount) and, for the loopback interface, iproute2 of the host or of the root.
 
 /** Exit code of a script that stopped; its last line on stderr is `sextant-step STEP`. */
 export const SETUP_STEP = 'sextant-step';
@@ -31,13 +31,13 @@ trap 'code=$?; [ "$code" = 0 ] || echo "${SETUP_STEP} $step" >&2' EXIT
 root=$1 options=$2 rule=$3
 shift 3
 step=overlay
-mount --bind -- "$root" root
-mount -t overlay -o "nodev,$options" overlay merged
+mount -n --bind -- "$root" root
+mount -n -t overlay -o "nodev,$options" overlay merged
 step=devices
-mount -t tmpfs -o mode=755,nosuid,noexec tmpfs merged/dev
+mount -n -t tmpfs -o mode=755,nosuid,noexec tmpfs merged/dev
 for node in null zero full random urandom tty; do
   : > "merged/dev/$node"
-  mount --bind "/dev/$node" "merged/dev/$node"
+  mount -n --bind "/dev/$node" "merged/dev/$node"
 done
 ln -s /proc/self/fd merged/dev/fd
 ln -s /proc/self/fd/0 merged/dev/stdin
@@ -45,20 +45,21 @@ ln -s /proc/self/fd/1 merged/dev/stdout
 ln -s /proc/self/fd/2 merged/dev/stderr
 mkdir -m 1777 merged/dev/shm
 step=folders
-mount -t tmpfs -o mode=555,ro,nosuid,nodev,noexec tmpfs merged/sys
-mount -t tmpfs -o mode=755,nosuid,nodev tmpfs merged/run
+mount -n -t tmpfs -o mode=555,ro,nosuid,nodev,noexec tmpfs merged/sys
+mount -n -t tmpfs -o mode=755,nosuid,nodev tmpfs merged/run
 mkdir -m 1777 merged/run/lock
 mkdir merged/run/sextant
-mount --bind sextant merged/run/sextant
-mount -o remount,bind,ro merged/run/sextant
-mount --bind tmp merged/tmp
-step=hostname
-echo sextant > /proc/sys/kernel/hostname
+mount -n --bind sextant merged/run/sextant
+mount -n -o remount,bind,ro merged/run/sextant
+mount -n --bind tmp merged/tmp
+mount -n -o remount,bind,nosuid,nodev merged/tmp
+{ echo sextant > /proc/sys/kernel/hostname; } 2> /dev/null || hostname sextant 2> /dev/null ||
+  chroot merged hostname sextant 2> /dev/null || echo "the hook sees this machine's host name" >&2
 step=loopback
 ip link set lo up 2> /dev/null || chroot merged ip link set lo up
 step=binfmt
 if [ -n "$rule" ]; then
-  if mount -t binfmt_misc binfmt_misc binfmt 2> /dev/null && printf '%s' "$rule" > binfmt/register; then
+  if mount -n -t binfmt_misc binfmt_misc binfmt 2> /dev/null && printf '%s' "$rule" > binfmt/register; then
     : > private-binfmt
   fi
 fi
@@ -72,9 +73,10 @@ exec "$@"
  */
 export const ENTER = `
 set -eu
-mount -t proc -o ro,nosuid,nodev,noexec proc merged/proc
+trap 'code=$?; [ "$code" = 0 ] || echo "${SETUP_STEP} enter" >&2' EXIT
+mount -n -t proc -o ro,nosuid,nodev,noexec proc merged/proc
 cd merged
-mount --move . /
+mount -n --move . /
 if command -v setpriv > /dev/null; then
   set -- setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,${CAPABILITIES.map((name) => `+${name}`).join(',')} -- \\
     chroot . /bin/sh -c 'PATH=$1; export PATH; unset OLDPWD; shift; umask 022; "$@"; exit $?' sh "$@"

@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Architecture, hostArchitecture } from '../support/architecture.ts';
 import { SextantError } from '../support/errors.ts';
@@ -62,6 +62,7 @@ export async function prepareSandbox(request: SandboxRequest): Promise<Sandbox> 
     });
   }
   const userMap = await chooseUserMap(foreign && request.foreignMode === undefined);
+  await requireOwnRoot(hook.root, userMap);
   const plugin = `${PLUGIN_FOLDER}/${basename(hook.plugin)}`;
   const files: LayerFile[] = [
     { path: plugin, from: hook.plugin, mode: 0o755 },
@@ -169,6 +170,14 @@ const USER_MAPS: Readonly<Record<UserMap, string>> = {
   single:
     'user namespace with root only: the hook cannot give files to other users (uidmap and a range in /etc/subuid and /etc/subgid would let it)',
 };
+
+/** In a namespace where only the caller is somebody, nothing can be written over folders of another user. */
+async function requireOwnRoot(root: string, userMap: UserMap): Promise<void> {
+  if (userMap === 'none' || userMap === 'all' || (await stat(root)).uid === process.getuid?.()) return;
+  throw new SextantError('filesystem', `${root}: belongs to another user, the hook could not write over it`, {
+    hint: 'set SEXTANT_CACHE to a folder of your own, or build as the user that the cache belongs to',
+  });
+}
 
 async function foreignOrders(
   architecture: Architecture,

@@ -55,13 +55,9 @@ export async function removeFolder(folder: string): Promise<void> {
       if (entry.isDirectory()) await open(join(path, entry.name));
     }
   };
-  const remove = () => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
-  try {
-    await remove();
-  } catch {
-    await open(folder);
-    await remove();
-  }
+  if (!(await exists(folder))) return;
+  await open(folder);
+  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }
 
 function isWhiteout(stat: Stats): boolean {

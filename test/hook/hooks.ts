@@ -1,6 +1,5 @@
 import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Answer, HookRequest } from '../../src/hook/index.ts';
 import { type Architecture, hostArchitecture } from '../../src/support/architecture.ts';
 import { silent } from '../../src/support/progress.ts';
@@ -15,13 +14,16 @@ export async function buildPlugin(output: string, architecture: Architecture): P
   return output;
 }
 
-/** A request to run the test provider, which does what `behaviour` says; everything else can be replaced. */
+/**
+ * A request to run the test provider, which does what `behaviour` says; everything else can be replaced. Its work folder and log are in a
+ * folder next to the root.
+ */
 export async function hookRequest(
   setup: { readonly root: string; readonly plugin: string },
   behaviour: Record<string, unknown>,
   changes: Partial<HookRequest> = {},
 ): Promise<HookRequest> {
-  const folder = await mkdtemp(join(tmpdir(), 'sextant-hook-'));
+  const folder = await mkdtemp(join(dirname(setup.root), 'hook-'));
   return {
     plugin: setup.plugin,
     architecture: hostArchitecture() ?? 'amd64',

@@ -50,6 +50,7 @@ export async function makeRoot(folder: string): Promise<string> {
     'usr/lib',
     'usr/lib64',
     'usr/sbin',
+    'usr/local/bin',
     'etc/ssl/certs',
     'etc/systemd/system',
     'var/lib',
