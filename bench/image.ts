@@ -1,27 +1,51 @@
 // Writing an image, beside systemd-repart of Debian trixie (make tools) with the same tree, the same mkfs.erofs and options, in turn.
-// Ours is a whole Node process, start-up and the whole file's SHA-256 included; theirs is systemd-repart in the tools' root.
-import { spawnSync } from 'node:child_process';
+// Ours is a whole Node process, start-up and the whole file's SHA-256 included; theirs is systemd-repart in the tools' root, no digest.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { openHashPool } from '../src/image/hash-pool.ts';
 import { writeImage } from '../src/image/index.ts';
-import { cacheFolder } from '../src/support/context.ts';
-import { silent } from '../src/support/progress.ts';
+import { type Progress, silent } from '../src/support/progress.ts';
 import { erofsTool } from '../test/image/erofs/tools.ts';
+import { inToolsRoot, toolsRoot as root } from '../test/tools-root.ts';
 
 const PAIRS = 5;
-const root = process.env.SEXTANT_TOOLS ?? join(cacheFolder(), 'judges', 'trixie');
 
 if (process.argv[2] === 'write') {
+  await write();
+} else if (process.argv[2] === 'hash') {
+  await hash(process.argv[3] ?? '');
+} else {
+  await compare();
+}
+
+/** Writes one image and says, for the comparing process, its memory and where its time went. */
+async function write(): Promise<void> {
   const [, , , tree = '', output = '', compression = 'none'] = process.argv;
+  const steps: Record<string, number> = {};
+  const progress: Progress = {
+    ...silent,
+    step(name) {
+      const began = performance.now();
+      const end = () => {
+        steps[name.replace(/ \(.*/, '')] = (performance.now() - began) / 1000;
+      };
+      return { update: () => {}, done: end, fail: end };
+    },
+  };
   await writeImage({
     tree,
     output,
@@ -32,29 +56,74 @@ if (process.argv[2] === 'write') {
     seed: 'bench',
     timestamp: 315532800,
     mkfs: erofsTool('mkfs.erofs'),
-    context: { cache: root, progress: silent, signal: new AbortController().signal },
+    context: { cache: root, progress, signal: new AbortController().signal },
   });
-  console.log(process.resourceUsage().maxRSS);
-} else {
-  compare();
+  console.log(JSON.stringify({ memory: process.resourceUsage().maxRSS / 1024, steps }));
 }
 
-function timed(
+/** Hashes a file as a tree's data is, threads warm and the file in the page cache: bytes per second. */
+async function hash(path: string): Promise<void> {
+  const file = openSync(path, 'r');
+  const levels = openSync(`${path}.levels`, 'w+');
+  const blocks = Math.floor(statSync(path).size / 4096);
+  const pool = openHashPool(new AbortController().signal);
+  const task = {
+    mode: 'write',
+    source: file,
+    from: 0,
+    blocks,
+    target: levels,
+    to: 0,
+    salt: Buffer.alloc(32),
+  } as const;
+  const rates: number[] = [];
+  for (let run = -1; run < PAIRS; run += 1) {
+    const began = performance.now();
+    await pool.level(task);
+    if (run >= 0) rates.push((blocks * 4096) / ((performance.now() - began) / 1000));
+  }
+  await pool.close();
+  console.log(median(rates));
+}
+
+interface Timed {
+  readonly seconds: number;
+  readonly said: string;
+  /** Most memory of the process itself that was seen, MiB. */
+  readonly memory: number;
+}
+
+async function timed(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
-): { seconds: number; said: string } {
-  const began = process.hrtime.bigint();
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', env });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}\n${stderr}`);
-  return { seconds: Number(process.hrtime.bigint() - began) / 1e9, said: stdout };
+): Promise<Timed> {
+  const began = performance.now();
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let memory = 0;
+  const watch = setInterval(() => {
+    try {
+      const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1];
+      memory = Math.max(memory, Number(peak ?? 0) / 1024);
+    } catch {
+      // It has just ended.
+    }
+  }, 20);
+  const [said, complaint, [status]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number | null]>,
+  ]);
+  clearInterval(watch);
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}\n${complaint}`);
+  return { seconds: (performance.now() - began) / 1000, said, memory };
 }
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
-function compare(): void {
+async function compare(): Promise<void> {
   const work = mkdtempSync(join(root, 'mnt', 'bench-'));
   try {
     const tree = join(work, 'tree');
@@ -65,7 +134,7 @@ function compare(): void {
       const raw = join(work, name);
       writeFileSync(raw, readFileSync(join('dist', name)));
       const [program, ...leading] = erofsTool('fsck.erofs');
-      timed(program, [
+      await timed(program, [
         ...leading,
         '--offset=1048576',
         `--extract=${join(tree, name.includes('arm64') ? 'b' : 'a')}`,
@@ -73,7 +142,7 @@ function compare(): void {
       ]);
       rmSync(raw);
     }
-    const bytes = Number(timed('du', ['-sb', tree]).said.split('\t')[0]);
+    const bytes = Number((await timed('du', ['-sb', tree])).said.split('\t')[0]);
     console.log(`tree: ${(bytes / 1e6).toFixed(0)} MB; ${PAIRS} pairs in turn after one warm-up, medians`);
     const definitions = join(work, 'repart.d');
     mkdirSync(definitions);
@@ -85,70 +154,72 @@ function compare(): void {
       join(definitions, '20-verity.conf'),
       '[Partition]\nType=root-verity\nVerity=hash\nVerityMatchKey=root\nMinimize=best\n',
     );
-    for (const compression of ['none', 'lz4hc']) measure(work, tree, definitions, compression);
-    hashing();
+    for (const compression of ['none', 'lz4hc']) await measure(work, tree, definitions, compression);
+    await hashing(join(work, 'own.raw'));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-function measure(work: string, tree: string, definitions: string, compression: string): void {
+async function measure(work: string, tree: string, definitions: string, compression: string): Promise<void> {
   const ours: number[] = [];
   const theirs: number[] = [];
   const memory: number[] = [];
+  const peerMemory: number[] = [];
+  const steps: Record<string, number[]> = {};
   const options = compression === 'none' ? '' : `-z${compression} -C65536 --workers=2`;
   const [own, peer] = [join(work, 'own.raw'), join(work, 'peer.raw')];
   for (let pair = -1; pair < PAIRS; pair += 1) {
     rmSync(own, { force: true });
-    const a = timed(process.execPath, [process.argv[1] as string, 'write', tree, own, compression]);
+    const a = await timed(process.execPath, [process.argv[1] as string, 'write', tree, own, compression]);
     rmSync(peer, { force: true });
-    const b = timed(
-      'unshare',
-      [
-        '--mount',
-        'sh',
-        '-c',
-        // systemd-repart opens its files through /proc.
-        'mount -t proc proc "$0/proc" && mount --bind /dev "$0/dev" && exec chroot "$0" "$@"',
-        root,
-        'systemd-repart',
-        '--offline=yes',
-        '--empty=create',
-        '--size=auto',
-        '--dry-run=no',
-        '--seed=00000000-0000-4000-8000-000000000001',
-        `--definitions=${definitions.slice(root.length)}`,
-        peer.slice(root.length),
-      ],
-      {
-        ...process.env,
-        SYSTEMD_REPART_MKFS_OPTIONS_EROFS: options,
-      },
-    );
+    const [command, args] = inToolsRoot('systemd-repart', [
+      '--offline=yes',
+      '--empty=create',
+      '--size=auto',
+      '--dry-run=no',
+      '--seed=00000000-0000-4000-8000-000000000001',
+      `--definitions=${definitions.slice(root.length)}`,
+      peer.slice(root.length),
+    ]);
+    const b = await timed(command, args, { ...process.env, SYSTEMD_REPART_MKFS_OPTIONS_EROFS: options });
     if (pair < 0) continue;
     ours.push(a.seconds);
     theirs.push(b.seconds);
-    memory.push(Number(a.said) / 1024);
+    peerMemory.push(b.memory);
+    const report = JSON.parse(a.said) as { memory: number; steps: Record<string, number> };
+    memory.push(report.memory);
+    for (const [step, seconds] of Object.entries(report.steps)) {
+      steps[step] = [...(steps[step] ?? []), seconds];
+    }
   }
   const ratios = ours.map((value, index) => value / (theirs[index] ?? Number.NaN));
+  const seconds = (values: readonly number[]) => `${median(values).toFixed(2)} s`;
   console.log(
-    `${compression}: sextant ${median(ours).toFixed(2)} s, systemd-repart ${median(theirs).toFixed(2)} s, ratio ${median(ratios).toFixed(2)}; ` +
-      `our memory ${median(memory).toFixed(0)} MiB; size ${(statSync(own).size / statSync(peer).size).toFixed(3)} of theirs`,
+    `${compression}: sextant ${seconds(ours)}, systemd-repart ${seconds(theirs)}, ratio ${median(ratios).toFixed(2)}; ` +
+      `memory ${median(memory).toFixed(0)} MiB, theirs ${median(peerMemory).toFixed(0)} MiB; ` +
+      `size ${(statSync(own).size / statSync(peer).size).toFixed(3)} of theirs`,
   );
+  const spent = Object.entries(steps).map(([step, values]) => `${step} ${seconds(values)}`);
+  console.log(`  of it ${spent.join(', ')}`);
 }
 
-/** What OpenSSL's own program hashes in a second, on all processors, in blocks near ours. */
-function hashing(): void {
-  const said = timed('openssl', [
-    'speed',
-    '-seconds',
-    '2',
-    '-bytes',
-    '4128',
-    '-multi',
-    '2',
-    '-evp',
-    'sha256',
-  ]).said;
-  console.log(`openssl speed sha256, 4128-byte blocks, 2 processes: ${said.trim().split('\n').at(-1)}`);
+/** Our hashing of a finished image beside what OpenSSL's own program hashes on all processors, in blocks as long as ours. */
+async function hashing(image: string): Promise<void> {
+  const processors = Math.min(4, availableParallelism());
+  const options = ['-seconds', '2', '-bytes', '4128', '-multi', String(processors), '-evp', 'sha256'];
+  const ratios: number[] = [];
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    const ours = Number((await timed(process.execPath, [process.argv[1] as string, 'hash', image])).said);
+    const last = (await timed('openssl', ['speed', ...options])).said.trim().split('\n').at(-1) ?? '';
+    const theirs = Number(/([\d.]+)k$/.exec(last)?.[1]) * 1000;
+    ratios.push(ours / theirs);
+    if (pair === PAIRS - 1) {
+      const rate = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB/s`;
+      console.log(
+        `hashing: ${rate(ours)}, openssl speed -evp sha256 with ${processors} processes ${rate(theirs)}; ` +
+          `ratio ${median(ratios).toFixed(2)} (median of ${PAIRS} pairs)`,
+      );
+    }
+  }
 }

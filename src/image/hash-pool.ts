@@ -1,53 +1,150 @@
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { SextantError } from '../support/errors.ts';
 import { bundledProgram } from '../support/package.ts';
-import type { HashTask } from './hash-worker.ts';
-import { BLOCK, HASHES_PER_BLOCK } from './verity.ts';
+import { type HashAnswer, type HashTask, type LevelTask, NOT_BEGUN, SHARED, SHORTER } from './hash-tasks.ts';
+import { BLOCK } from './verity.ts';
 
-// 8 MiB of data, 64 KiB of hashes a task: long enough to keep workers busy, short enough to keep memory flat.
-const TASK_BLOCKS = 16 * HASHES_PER_BLOCK;
+const MAX_WORKERS = 4;
+/** More chunks than any file has. */
+const NOTHING_LEFT = 0x3fffffff;
+/** How often progress is told, milliseconds. */
+const TICK = 100;
 
-interface HashRequest {
-  readonly path: string;
-  /** Bytes from the start of the file. */
-  readonly offset: number;
-  readonly blocks: number;
-  readonly salt: Buffer;
-  readonly signal: AbortSignal;
-  /** Called with the digests of blocks `first` and on, in any order. */
-  readonly take: (first: number, digests: Buffer) => Promise<void> | void;
-  readonly progress?: (bytes: number) => void;
+/** Threads that hash. All of them use file descriptors of this process; close files only after `settle` or `close` has resolved. */
+export interface HashPool {
+  /**
+   * Hashes a level of a tree with all threads. Resolves to the first block found to differ (mode `compare`), or undefined. `progress` is
+   * called with bytes hashed so far.
+   */
+  level(
+    task: Omit<LevelTask, 'kind' | 'shared' | 'worker' | 'workers'>,
+    progress?: (bytes: number) => void,
+  ): Promise<number | undefined>;
+  /** SHA-256 (hexadecimal) of a file's first `size` bytes, by one thread. */
+  digest(file: number, size: number): Promise<string>;
+  /** Waits, in one thread, until a file's data is on the disk. */
+  sync(file: number): Promise<void>;
+  /** Resolves once no thread uses a file any more, also after an error in one of them. */
+  settle(): Promise<void>;
+  /** Ends the threads, whatever they do. */
+  close(): Promise<void>;
 }
 
-/** Hashes blocks of a file in as many worker threads as there are processors (four at most). */
-export async function hashBlocks(request: HashRequest): Promise<void> {
-  const { path, offset, blocks, salt, signal } = request;
-  let next = 0;
-  let done = 0;
-  async function work(): Promise<void> {
-    if (next >= blocks) return;
-    const worker = new Worker(bundledProgram('hash-worker'), {
-      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
-    });
+/** Starts one thread per processor, at most four. When `signal` aborts, everything under way rejects with its reason. */
+export function openHashPool(signal: AbortSignal): HashPool {
+  signal.throwIfAborted();
+  const threads = Array.from({ length: Math.min(MAX_WORKERS, availableParallelism()) }, startThread);
+  let closing: Promise<unknown> | undefined;
+  const close = async () => {
+    closing ??= Promise.all(threads.map((thread) => thread.end()));
+    signal.removeEventListener('abort', close);
+    await closing;
+  };
+  signal.addEventListener('abort', close, { once: true });
+
+  // A thread with nothing to do takes the next task; with one thread the tasks queue.
+  let turn = 0;
+  const any = () => threads[turn++ % threads.length] as Thread;
+  const guarded = async <T>(work: Promise<T>): Promise<T> => {
     try {
-      while (next < blocks) {
-        signal.throwIfAborted();
-        const first = next;
-        const count = Math.min(TASK_BLOCKS, blocks - first);
-        next += count;
-        const task: HashTask = { path, offset: offset + first * BLOCK, blocks: count, salt };
-        const answer = once(worker, 'message');
-        worker.postMessage(task);
-        const [digests] = (await answer) as [Uint8Array];
-        await request.take(first, Buffer.from(digests.buffer, digests.byteOffset, digests.byteLength));
-        done += count;
-        request.progress?.(done * BLOCK);
-      }
-    } finally {
-      await worker.terminate();
+      return await work;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
     }
+  };
+
+  return {
+    async level(task, progress) {
+      const workers = threads.length;
+      const shared = new SharedArrayBuffer((SHARED.inHand + workers) * Int32Array.BYTES_PER_ELEMENT);
+      const counts = new Int32Array(shared).fill(NOT_BEGUN, SHARED.inHand);
+      const timer = setInterval(() => progress?.(Atomics.load(counts, SHARED.done) * BLOCK), TICK);
+      try {
+        const ask = (thread: Thread, worker: number) =>
+          thread.ask({ ...task, kind: 'level', shared, worker, workers });
+        await guarded(Promise.all(threads.map(ask)));
+      } catch (error) {
+        Atomics.store(counts, SHARED.taken, NOTHING_LEFT); // The other threads need not go on.
+        throw error;
+      } finally {
+        clearInterval(timer);
+      }
+      const mismatch = Atomics.load(counts, SHARED.mismatch);
+      return mismatch === 0 ? undefined : mismatch - 1;
+    },
+    async digest(file, size) {
+      return (await guarded(any().ask({ kind: 'digest', file, size }))) as string;
+    },
+    async sync(file) {
+      await guarded(any().ask({ kind: 'sync', file }));
+    },
+    async settle() {
+      await Promise.all(threads.map((thread) => thread.idle()));
+    },
+    close,
+  };
+}
+
+interface Thread {
+  ask(task: HashTask): Promise<string | undefined>;
+  /** Resolves when everything asked so far is answered, or the thread has ended. */
+  idle(): Promise<void>;
+  end(): Promise<unknown>;
+}
+
+/** A worker answers in the order it was asked. */
+function startThread(): Thread {
+  const worker = new Worker(bundledProgram('hash-worker'), {
+    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 },
+    // Flags and loaders of the caller are not for it.
+    execArgv: [],
+  });
+  let last: Promise<unknown> = Promise.resolve();
+  const waiting: { resolve(result: string | undefined): void; reject(error: Error): void }[] = [];
+  let ended: Error | undefined;
+  const fail = (error: Error) => {
+    ended ??= error;
+    for (const { reject } of waiting.splice(0)) reject(ended);
+  };
+  worker.on('message', (answer: HashAnswer) => {
+    const asked = waiting.shift();
+    if (answer.ok) asked?.resolve(answer.result);
+    else asked?.reject(failure(answer.message, answer.code));
+  });
+  worker.on('error', (error) => fail(new Error(`a hash thread ended: ${error.message}`, { cause: error })));
+  worker.on('exit', () => fail(new Error('a hash thread ended early')));
+  return {
+    ask(task) {
+      const answer = new Promise<string | undefined>((resolve, reject) => {
+        if (ended) {
+          reject(ended);
+          return;
+        }
+        waiting.push({ resolve, reject });
+        worker.postMessage(task);
+      });
+      last = answer.catch(() => {});
+      return answer;
+    },
+    async idle() {
+      await last;
+    },
+    end: () => worker.terminate(),
+  };
+}
+
+function failure(message: string, code: string | undefined): Error {
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new SextantError('filesystem', 'no space left on the disk for the image', {
+      hint: 'free some space, or point --output at another disk',
+    });
   }
-  const workers = Math.min(4, availableParallelism(), Math.ceil(blocks / TASK_BLOCKS));
-  await Promise.all(Array.from({ length: workers }, work));
+  if (code === SHORTER) {
+    return new SextantError('filesystem', 'the image became shorter while it was read', {
+      hint: 'something else writes to it: end that, and try again',
+    });
+  }
+  return Object.assign(new Error(message), code === undefined ? {} : { code });
 }

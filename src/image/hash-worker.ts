@@ -1,47 +1,144 @@
-import { closeSync, openSync, readvSync } from 'node:fs';
+// A thread that hashes: tools/bundle.mjs makes it a file of its own, hash-pool.ts starts it.
+import { createHash, hash as oneShot } from 'node:crypto';
+import { fdatasyncSync, ftruncateSync, readSync, readvSync, writeSync, writevSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { sha256Of } from './block-hash.ts';
-import { BLOCK, DIGEST } from './verity.ts';
+import {
+  type DigestTask,
+  type HashAnswer,
+  type HashTask,
+  type LevelTask,
+  NOT_BEGUN,
+  SHARED,
+  SHORTER,
+  type SyncTask,
+} from './hash-tasks.ts';
+import { BLOCK, DIGEST, HASHES_PER_BLOCK } from './verity.ts';
 
-/** Hash `blocks` blocks of a file from `offset` (bytes), each with the salt in front. */
-export interface HashTask {
-  readonly path: string;
-  readonly offset: number;
-  readonly blocks: number;
-  readonly salt: Uint8Array;
-}
+/** Blocks a worker takes at a time: 8 MiB of data, whose digests fill 16 hash blocks. */
+const CHUNK = 16 * HASHES_PER_BLOCK;
+/** Blocks per read: 256 KiB stay in the processor's cache between reading and hashing. */
+const BATCH = 64;
+const PIECE = 1024 * 1024;
 
-const PIECE = 128; // Blocks read at a time.
-
-/** Each block is read to its own place behind a copy of the salt, so that one call hashes both and nothing is copied. */
-function digests({ path, offset, blocks, salt }: HashTask): Uint8Array<ArrayBuffer> {
+function level(task: LevelTask): undefined {
+  const { source, salt, blocks, move } = task;
+  const shared = new Int32Array(task.shared);
+  const chunks = Math.ceil(blocks / CHUNK);
+  // Each block is read to its place behind a copy of the salt, so one call hashes both and nothing is copied.
   const stride = salt.length + BLOCK;
-  const buffer = new Uint8Array(PIECE * stride);
-  const salted = Array.from({ length: PIECE }, (_, index) =>
+  const buffer = Buffer.alloc(BATCH * stride);
+  const salted = Array.from({ length: BATCH }, (_, index) =>
     buffer.subarray(index * stride, (index + 1) * stride),
   );
   const views = salted.map((block) => {
     block.set(salt);
     return block.subarray(salt.length);
   });
-  const result = new Uint8Array(blocks * DIGEST);
-  const file = openSync(path, 'r');
-  try {
-    for (let done = 0; done < blocks; done += PIECE) {
-      const count = Math.min(PIECE, blocks - done);
-      const read = readvSync(file, views.slice(0, count), offset + done * BLOCK);
-      if (read !== count * BLOCK) throw new Error(`${path}: ${read} bytes where ${count * BLOCK} are needed`);
-      for (let index = 0; index < count; index += 1) {
-        result.set(sha256Of(salted[index] as Uint8Array), (done + index) * DIGEST);
+  const digests = Buffer.alloc(CHUNK * DIGEST);
+  const found = Buffer.alloc(task.mode === 'compare' ? digests.length : 0);
+  for (;;) {
+    const taken = Atomics.add(shared, SHARED.taken, 1);
+    // What moves away leaves from the end, so that the source can be shortened; what is only read is read in order.
+    const chunk = move ? chunks - 1 - taken : taken;
+    Atomics.store(shared, SHARED.inHand + task.worker, chunk);
+    if (taken >= chunks || Atomics.load(shared, SHARED.mismatch) !== 0) return undefined;
+    const first = chunk * CHUNK;
+    const count = Math.min(CHUNK, blocks - first);
+    for (let done = 0; done < count; done += BATCH) {
+      const batch = Math.min(BATCH, count - done);
+      const wanted = batch === BATCH ? views : views.slice(0, batch);
+      const at = (first + done) * BLOCK;
+      expectBytes(readvSync(source, wanted, task.from + at), batch * BLOCK);
+      for (let index = 0; index < batch; index += 1) {
+        // A string of bytes costs a third of a new Buffer, and a fifth of hexadecimal.
+        const digest = oneShot('sha256', salted[index] as Buffer, 'binary');
+        digests.write(digest, (done + index) * DIGEST, DIGEST, 'binary');
+      }
+      if (move) writeBlocks(move.target, wanted, move.to + at);
+    }
+    if (move) shorten(task, shared, chunk);
+    const size = Math.ceil(count / HASHES_PER_BLOCK) * BLOCK;
+    digests.fill(0, count * DIGEST, size);
+    const at = task.to + first * DIGEST;
+    if (task.mode === 'write') {
+      writeAll(task.target, digests, size, at);
+    } else {
+      expectBytes(readSync(task.target, found, 0, size, at), size);
+      if (found.compare(digests, 0, size, 0, size) !== 0) {
+        const block = first + Math.floor(firstDifference(found, digests) / DIGEST);
+        Atomics.compareExchange(shared, SHARED.mismatch, 0, 1 + Math.min(blocks - 1, block));
       }
     }
-  } finally {
-    closeSync(file);
+    Atomics.add(shared, SHARED.done, count);
   }
-  return result;
+}
+
+/** Cuts off the source what no worker still has to read: everything from this chunk on, or from behind the last one in hand. */
+function shorten({ source, from, worker, workers }: LevelTask, shared: Int32Array, chunk: number): void {
+  let end = chunk;
+  for (let other = 0; other < workers; other += 1) {
+    if (other !== worker) end = Math.max(end, Atomics.load(shared, SHARED.inHand + other) + 1);
+  }
+  if (end <= NOT_BEGUN) ftruncateSync(source, from + end * CHUNK * BLOCK);
+}
+
+function firstDifference(a: Buffer, b: Buffer): number {
+  let at = 0;
+  while (a[at] === b[at]) at += 1;
+  return at;
+}
+
+function digest({ file, size }: DigestTask): string {
+  const hash = createHash('sha256');
+  const buffer = Buffer.alloc(PIECE);
+  for (let done = 0; done < size; done += PIECE) {
+    const wanted = Math.min(PIECE, size - done);
+    expectBytes(readSync(file, buffer, 0, wanted, done), wanted);
+    hash.update(buffer.subarray(0, wanted));
+  }
+  return hash.digest('hex');
+}
+
+function sync({ file }: SyncTask): undefined {
+  fdatasyncSync(file);
+}
+
+function writeBlocks(file: number, blocks: readonly Buffer[], position: number): void {
+  const size = blocks.length * BLOCK;
+  const written = writevSync(file, blocks, position);
+  if (written === size) return;
+  // A disk that is nearly full takes a part first and says why with the rest.
+  writeAll(file, Buffer.concat(blocks), size - written, position + written, written);
+}
+
+function writeAll(file: number, buffer: Buffer, size: number, position: number, start = 0): void {
+  for (let done = 0; done < size; ) {
+    done += writeSync(file, buffer, start + done, size - done, position + done);
+  }
+}
+
+function expectBytes(read: number, wanted: number): void {
+  if (read !== wanted) throw Object.assign(new Error('the file ended early'), { code: SHORTER });
+}
+
+function perform(task: HashTask): string | undefined {
+  switch (task.kind) {
+    case 'level':
+      return level(task);
+    case 'digest':
+      return digest(task);
+    case 'sync':
+      return sync(task);
+  }
 }
 
 parentPort?.on('message', (task: HashTask) => {
-  const result = digests(task);
-  parentPort?.postMessage(result, [result.buffer]);
+  let answer: HashAnswer;
+  try {
+    answer = { ok: true, result: perform(task) };
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException;
+    answer = { ok: false, message, code };
+  }
+  parentPort?.postMessage(answer);
 });

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Architecture } from '../support/architecture.ts';
 import { SextantError } from '../support/errors.ts';
@@ -20,12 +21,22 @@ export interface OpenImage {
 
 /** What an extension's image says of itself. Only tables are read, none of the data; malformed images are one `input` error. */
 export async function readImage(path: string): Promise<ImageInfo> {
-  const file = await open(path, 'r');
+  const file = await openImage(path);
   try {
     return (await readTables(file, path)).info;
   } finally {
     await file.close();
   }
+}
+
+/** Opens an image for reading; what is no file (a folder, a pipe that nobody fills) is an `input` error instead of a long wait. */
+export async function openImage(path: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw new SextantError('input', `${path}: not an extension image: it is not a file`, {
+    hint: 'an extension is one .raw file',
+  });
 }
 
 /** The tables of an open image, checked against each other. */
@@ -58,7 +69,9 @@ export async function readTables(file: FileHandle, path: string): Promise<OpenIm
   const { salt, layout } = parseSuperblock(superblock, verity.partition.size, root.partition.size, path);
   const rootHash = `${root.partition.uuid}${verity.partition.uuid}`.replaceAll('-', '');
   const read =
-    signature === undefined ? undefined : parseSignature(await signatureBytes(file, signature, path), path);
+    signature === undefined
+      ? undefined
+      : await parseSignature(await signatureBytes(file, signature, path), path);
   if (read !== undefined && read.rootHash !== rootHash) {
     throw new SextantError(
       'verification',

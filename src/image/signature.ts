@@ -1,24 +1,23 @@
-import { createPrivateKey, sign, verify, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import * as asn1js from 'asn1js';
-import { Certificate, ContentInfo, SignedData } from 'pkijs';
 import { SextantError } from '../support/errors.ts';
+import { encodePkcs7, parsePkcs7, preparePkcs7 } from './pkcs7.ts';
 import type { SignatureInfo } from './types.ts';
-
-// Object identifiers of RFC 5652 (CMS) and RFC 8017 (PKCS #1).
-const SIGNED_DATA = '1.2.840.113549.1.7.2';
-const DATA = '1.2.840.113549.1.7.1';
-const SHA256 = '2.16.840.1.101.3.4.2.1';
-const RSA = '1.2.840.113549.1.1.1';
 
 /** Size of the signature partition, as systemd-repart makes it. */
 export const SIGNATURE_BYTES = 16384;
 
-/** The signature partition's content for a root hash: JSON as systemd reads it, zeros behind it. Reads PEM files; RSA keys only. */
-export async function signaturePartition(
-  rootHash: string,
-  signing: { readonly key: string; readonly certificate: string },
-): Promise<{ readonly bytes: Buffer; readonly info: SignatureInfo }> {
+/** An RSA key and its certificate. */
+export interface Signer {
+  readonly key: KeyObject;
+  readonly certificate: X509Certificate;
+}
+
+/** Reads PEM files; RSA keys only. Throws `input` when they are not what they should be or do not belong together. */
+export async function loadSigner(signing: {
+  readonly key: string;
+  readonly certificate: string;
+}): Promise<Signer> {
   const certificate = await readCertificate(signing.certificate);
   const key = await readKey(signing.key);
   if (!certificate.checkPrivateKey(key)) {
@@ -26,9 +25,15 @@ export async function signaturePartition(
       hint: 'give the key and the certificate that belong together',
     });
   }
+  preparePkcs7();
+  return { key, certificate };
+}
+
+/** The signature partition's content for a root hash: JSON as systemd reads it, zeros behind it. */
+export async function signaturePartition(rootHash: string, { key, certificate }: Signer): Promise<Buffer> {
   // systemd signs and checks the hash's hexadecimal text (repart.c, dissect-image.c).
-  const der = pkcs7(certificate, sign('sha256', Buffer.from(rootHash, 'latin1'), key));
-  return { bytes: partitionBytes(rootHash, certificate, der), info: signatureInfo(certificate) };
+  const value = sign('sha256', Buffer.from(rootHash, 'latin1'), key);
+  return partitionBytes(rootHash, certificate, await encodePkcs7({ certificate: certificate.raw, value }));
 }
 
 async function readKey(file: string) {
@@ -65,7 +70,8 @@ function partitionBytes(rootHash: string, certificate: X509Certificate, der: Buf
     certificateFingerprint: fingerprint(certificate),
     signature: der.toString('base64'),
   });
-  if (json.length > SIGNATURE_BYTES)
+  // systemd reads it as text: at least one zero must end it.
+  if (json.length >= SIGNATURE_BYTES)
     throw new SextantError('input', 'the certificate is too large for a signature partition');
   const bytes = Buffer.alloc(SIGNATURE_BYTES);
   bytes.write(json, 'latin1');
@@ -84,45 +90,6 @@ function signatureInfo(certificate: X509Certificate): SignatureInfo {
   };
 }
 
-/** Detached SignedData (RFC 5652, 5.1) with the certificate in it and no signed attributes: the same input gives the same bytes. */
-function pkcs7(certificate: X509Certificate, signature: Buffer): Buffer {
-  const parsed = Certificate.fromBER(exact(certificate.raw));
-  const identifier = (oid: string) =>
-    new asn1js.Sequence({ value: [new asn1js.ObjectIdentifier({ value: oid }), new asn1js.Null()] });
-  const signer = new asn1js.Sequence({
-    value: [
-      new asn1js.Integer({ value: 1 }),
-      new asn1js.Sequence({ value: [parsed.issuer.toSchema(), parsed.serialNumber] }),
-      identifier(SHA256),
-      identifier(RSA),
-      new asn1js.OctetString({ valueHex: exact(signature) }),
-    ],
-  });
-  const signedData = new asn1js.Sequence({
-    value: [
-      new asn1js.Integer({ value: 1 }),
-      new asn1js.Set({ value: [identifier(SHA256)] }),
-      new asn1js.Sequence({ value: [new asn1js.ObjectIdentifier({ value: DATA })] }),
-      new asn1js.Constructed({
-        idBlock: { tagClass: 3, tagNumber: 0 },
-        value: [asn1js.fromBER(exact(certificate.raw)).result],
-      }),
-      new asn1js.Set({ value: [signer] }),
-    ],
-  });
-  const content = new asn1js.Sequence({
-    value: [
-      new asn1js.ObjectIdentifier({ value: SIGNED_DATA }),
-      new asn1js.Constructed({ idBlock: { tagClass: 3, tagNumber: 0 }, value: [signedData] }),
-    ],
-  });
-  return Buffer.from(content.toBER());
-}
-
-function exact(bytes: Uint8Array): ArrayBuffer {
-  return new Uint8Array(bytes).buffer;
-}
-
 export interface ReadSignature {
   readonly rootHash: string;
   readonly certificate: X509Certificate;
@@ -131,30 +98,17 @@ export interface ReadSignature {
 }
 
 /** Reads a signature partition; malformed content is an `input` error. Nothing is verified yet. */
-export function parseSignature(bytes: Buffer, name: string): ReadSignature {
+export async function parseSignature(bytes: Buffer, name: string): Promise<ReadSignature> {
   const wrong = (why: string) => new SextantError('input', `${name}: its signature partition ${why}`);
   const end = bytes.indexOf(0);
   try {
-    const value = JSON.parse(bytes.toString('utf8', 0, end < 0 ? bytes.length : end)) as Record<
-      string,
-      unknown
-    >;
-    const { rootHash, signature } = value;
+    const json = bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
+    const { rootHash, signature } = JSON.parse(json) as Record<string, unknown>;
     if (typeof rootHash !== 'string' || typeof signature !== 'string')
       throw wrong('lacks its root hash or signature');
-    const content = ContentInfo.fromBER(exact(Buffer.from(signature, 'base64')));
-    const signed = new SignedData({ schema: content.content });
-    const [embedded] = signed.certificates ?? [];
-    const [signer] = signed.signerInfos;
-    if (!(embedded instanceof Certificate) || signer === undefined)
-      throw wrong('lacks a certificate or a signer');
-    const certificate = new X509Certificate(Buffer.from(embedded.toSchema(false).toBER()));
-    return {
-      rootHash,
-      certificate,
-      signature: Buffer.from(signer.signature.valueBlock.valueHexView),
-      info: signatureInfo(certificate),
-    };
+    const { certificate: der, value } = await parsePkcs7(Buffer.from(signature, 'base64'));
+    const certificate = new X509Certificate(der);
+    return { rootHash, certificate, signature: value, info: signatureInfo(certificate) };
   } catch (error) {
     throw error instanceof SextantError ? error : wrong('cannot be read');
   }
@@ -164,17 +118,17 @@ export function parseSignature(bytes: Buffer, name: string): ReadSignature {
  * Checks that a signature partition is what a signer of `rootHash` wrote, byte for byte, and signed by `trusted` when given. Throws
  * `verification`.
  */
-export function checkSignature(
+export async function checkSignature(
   bytes: Buffer,
   rootHash: string,
   name: string,
   trusted?: X509Certificate,
-): SignatureInfo {
+): Promise<SignatureInfo> {
   const fail = (why: string) =>
     new SextantError('verification', `${name}: ${why}`, {
       hint: 'do not use this file; fetch it again from where it was released',
     });
-  const read = parseSignature(bytes, name);
+  const read = await parseSignature(bytes, name);
   if (read.rootHash !== rootHash)
     throw fail(`its signature is for the root hash ${read.rootHash}, its data has ${rootHash}`);
   if (trusted !== undefined && fingerprint(trusted) !== read.info.certificateFingerprint) {
@@ -187,7 +141,8 @@ export function checkSignature(
     if (!verify('sha256', Buffer.from(rootHash, 'latin1'), read.certificate.publicKey, read.signature)) {
       throw fail('its signature does not fit its root hash');
     }
-    written = partitionBytes(rootHash, read.certificate, pkcs7(read.certificate, read.signature));
+    const der = await encodePkcs7({ certificate: read.certificate.raw, value: read.signature });
+    written = partitionBytes(rootHash, read.certificate, der);
   } catch (error) {
     // A changed certificate may hold a key that cannot even be decoded.
     throw error instanceof SextantError ? error : fail('its certificate cannot be used');

@@ -1,10 +1,11 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { SextantError } from '../support/errors.ts';
 import { BACKUP_BYTES, encodeGpt } from './gpt.ts';
+import { openHashPool } from './hash-pool.ts';
+import { hashTree } from './hash-tree.ts';
 import { imageLayout } from './layout.ts';
-import { readAt, readTables, signatureBytes } from './reader.ts';
+import { type OpenImage, openImage, readAt, readTables, signatureBytes } from './reader.ts';
 import { checkSignature, readCertificate } from './signature.ts';
-import { computeTree } from './tree.ts';
 import type { ImageInfo } from './types.ts';
 import { BLOCK, encodeSuperblock } from './verity.ts';
 
@@ -36,7 +37,7 @@ export async function verifyImage(
     });
   const signal = options.signal ?? new AbortController().signal;
   const trusted = options.certificate === undefined ? undefined : await readCertificate(options.certificate);
-  const file = await open(path, 'r');
+  const file = await openImage(path);
   try {
     const image = await readTables(file, path);
     const { info, root, verity, signature, layout, salt } = image;
@@ -72,24 +73,10 @@ export async function verifyImage(
     const begins = [root, verity, signature].flatMap((part) => (part ? [part.offset] : []));
     begins.push(info.size - BACKUP_BYTES);
     for (const [index, from] of ends.entries()) await requireZeros(file, from, begins[index] ?? from, fail);
-    const computed = await computeTree({
-      path,
-      file,
-      dataOffset: root.offset,
-      hashOffset: verity.offset,
-      layout,
-      salt,
-      signal,
-      emit: async (piece, at) => {
-        if (!(await readAt(file, at, piece.length)).equals(piece))
-          throw fail('its data or hash tree was changed after it was written');
-      },
-    });
-    if (computed !== info.rootHash)
-      throw fail(`its data has the root hash ${computed}, its partitions name ${info.rootHash}`);
+    await checkTree(image, file, signal, fail);
     const warnings: string[] = [];
     if (signature !== undefined) {
-      checkSignature(await signatureBytes(file, signature, path), computed, path, trusted);
+      await checkSignature(await signatureBytes(file, signature, path), info.rootHash, path, trusted);
       const now = (options.now ?? new Date()).toISOString();
       const until = info.signature?.notAfter;
       if (until !== undefined && until < now) {
@@ -114,5 +101,34 @@ async function requireZeros(
   for (let at = from; at < to; at += PIECE) {
     const piece = await readAt(file, at, Math.min(PIECE, to - at));
     if (piece.some((byte) => byte !== 0)) throw fail(`has bytes between its partitions, after ${from}`);
+  }
+}
+
+/** Hashes the data again, in threads, and holds the tree against it. */
+async function checkTree(
+  { info, root, verity, layout, salt }: OpenImage,
+  file: FileHandle,
+  signal: AbortSignal,
+  fail: (why: string) => SextantError,
+): Promise<void> {
+  const pool = openHashPool(signal);
+  try {
+    const result = await hashTree({
+      pool,
+      layout,
+      salt,
+      data: { file, offset: root.offset },
+      tree: { file, offset: verity.offset },
+      mode: 'compare',
+    });
+    if (!('rootHash' in result)) {
+      const what = result.level === 0 ? 'data' : `hash tree's level ${result.level - 1}`;
+      throw fail(`its ${what} and hashes were changed apart: block ${result.block} does not fit its hash`);
+    }
+    if (result.rootHash !== info.rootHash) {
+      throw fail(`its data has the root hash ${result.rootHash}, its partitions name ${info.rootHash}`);
+    }
+  } finally {
+    await pool.close();
   }
 }

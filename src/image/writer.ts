@@ -1,163 +1,130 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { SextantError } from '../support/errors.ts';
-import { fileDigest, temporaryName } from '../support/files.ts';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { withTemporaryFolder } from '../support/files.ts';
 import { bytesText, inStep } from '../support/progress.ts';
-import { run } from '../support/subprocess.ts';
-import { derivedUuid } from './dps.ts';
-import { BACKUP_BYTES, encodeGpt } from './gpt.ts';
+import { BACKUP_BYTES, encodeGpt, type Gpt } from './gpt.ts';
+import { type HashPool, openHashPool } from './hash-pool.ts';
+import { hashTree } from './hash-tree.ts';
 import { imageLayout, ROOT_OFFSET } from './layout.ts';
-import { readImage } from './reader.ts';
-import { signaturePartition } from './signature.ts';
-import { computeTree } from './tree.ts';
-import type { ImageRequest, WrittenImage } from './types.ts';
+import { makeFileSystem } from './mkfs.ts';
+import { readTables } from './reader.ts';
+import { loadSigner, type Signer, signaturePartition } from './signature.ts';
+import type { ImageInfo, ImageRequest, WrittenImage } from './types.ts';
 import { BLOCK, encodeSuperblock, treeLayout } from './verity.ts';
 
 /**
- * Writes an extension's image: the tree as erofs (by mkfs.erofs, straight to its place), its dm-verity tree, the signature, the
- * partition table. The file appears whole or not at all. The same tree and request give the same bytes.
+ * Writes an extension's image: the tree as erofs, its dm-verity tree, the signature, the partition table. The file appears whole, synced
+ * and under its own name, or not at all. The same tree and request give the same bytes, whatever the folder, the clock, the user or the
+ * number of processors; memory does not grow with the tree. Throws `input` (key or certificate), `tool` (mkfs.erofs), `filesystem`,
+ * `interrupted`.
  */
 export async function writeImage(request: ImageRequest): Promise<WrittenImage> {
-  const { output, context } = request;
-  const temporary = temporaryName(output);
-  try {
-    await inStep(context.progress, `file system (${request.architecture})`, () =>
-      makeFileSystem(request, temporary),
-    );
-    const rootHash = await sealImage({ ...request, path: temporary });
-    await chmod(temporary, 0o644);
-    const { sha256 } = await inStep(context.progress, `image digest (${request.architecture})`, () =>
-      fileDigest(temporary, context.signal),
-    );
-    const info = await readImage(temporary);
-    if (info.rootHash !== rootHash) throw new Error('the image does not read back as it was written');
-    await rename(temporary, output);
-    return { ...info, path: output, sha256 };
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  const { output, context, architecture, signing } = request;
+  const signer = signing === undefined ? undefined : await loadSigner(signing); // A wrong key is told at once.
+  await mkdir(dirname(output), { recursive: true });
+  return withTemporaryFolder(output, async (folder) => {
+    const pool = openHashPool(context.signal); // The threads start while mkfs.erofs works.
+    try {
+      const fileSystem = join(folder, 'file-system');
+      await inStep(
+        context.progress,
+        `file system (${architecture})`,
+        (step) => makeFileSystem(request, fileSystem, step),
+        bytesText,
+      );
+      const path = join(folder, basename(output));
+      const sealed = await sealImage({ ...request, fileSystem, path, pool, signer });
+      context.signal.throwIfAborted();
+      await rename(path, output);
+      await syncFolder(dirname(output));
+      return { ...sealed, path: output };
+    } finally {
+      await pool.close();
+    }
+  });
 }
 
-/** mkfs.erofs(1) with everything that could differ between two runs fixed. */
-async function makeFileSystem(request: ImageRequest, path: string): Promise<void> {
-  const [program, ...leading] = request.mkfs;
-  if (program === undefined) throw new Error('no command for mkfs.erofs');
-  const { compression, level, clusterSize } = request;
-  const compress =
-    compression === 'none'
-      ? []
-      : [
-          `-z${compression}${level === undefined ? '' : compression === 'zstd' ? `,level=${level}` : `,${level}`}`,
-          `-C${clusterSize}`,
-          '--workers=2',
-        ];
-  await run(
-    program,
-    [
-      ...leading,
-      '--quiet',
-      ...compress,
-      '-T',
-      String(request.timestamp),
-      '-U',
-      derivedUuid(`sextant file system ${request.seed}`),
-      '-x-1',
-      '--all-root',
-      path,
-      request.tree,
-    ],
-    { signal: request.context.signal, timeoutSeconds: 3600 },
-  );
-  await makeRoom(path, request.context.signal);
-}
-
-/**
- * Moves a file's content up by ROOT_OFFSET. On ext4 and XFS the file system does it without touching the content
- * (FALLOC_FL_INSERT_RANGE); elsewhere it is copied. mkfs.erofs' own --offset puts uncompressed files in the wrong place (1.8.6).
- */
-async function makeRoom(path: string, signal: AbortSignal): Promise<void> {
-  try {
-    await run('fallocate', ['--insert-range', '--offset', '0', '--length', String(ROOT_OFFSET), path], {
-      signal,
-    });
-    return;
-  } catch {
-    signal.throwIfAborted();
-  }
-  const moved = temporaryName(path);
-  try {
-    await pipeline(
-      createReadStream(path, { highWaterMark: ROOT_OFFSET }),
-      createWriteStream(moved, { start: ROOT_OFFSET }),
-      { signal },
-    );
-    await rename(moved, path);
-  } catch (error) {
-    await rm(moved, { force: true });
-    throw error;
-  }
-}
-
-interface SealRequest
-  extends Pick<ImageRequest, 'extensionName' | 'architecture' | 'seed' | 'signing' | 'context'> {
-  /** A file with a file system at ROOT_OFFSET and nothing behind it. */
+export interface SealRequest
+  extends Pick<ImageRequest, 'extensionName' | 'architecture' | 'seed' | 'context'> {
+  /** A file that holds the file system and nothing else. It is consumed: its content moves, from the end, into the image. */
+  readonly fileSystem: string;
+  /** The image to write; it must not be there. */
   readonly path: string;
+  readonly signer: Signer | undefined;
+  readonly pool: HashPool;
 }
 
-/** Adds hash tree, signature and partition table to a file that has its file system in place; returns the root hash. */
-export async function sealImage(request: SealRequest): Promise<string> {
-  const { path, context, architecture } = request;
-  const length = (await stat(path)).size - ROOT_OFFSET;
-  const dataSize = Math.ceil(length / BLOCK) * BLOCK;
-  if (dataSize < 2 * BLOCK) throw new SextantError('tool', 'mkfs.erofs wrote no file system');
+/** Makes an image around a file system: hash tree, signature, partition table. The file is synced; its digest comes with it. */
+export async function sealImage(request: SealRequest): Promise<ImageInfo & { readonly sha256: string }> {
+  const { path, pool, context, architecture, signer } = request;
   const salt = createHash('sha256').update(`sextant salt ${request.seed}`).digest();
-  const layout = treeLayout(dataSize / BLOCK);
-  const file = await open(path, 'r+');
+  const data = await open(request.fileSystem, 'r+');
   try {
-    await file.truncate(ROOT_OFFSET + dataSize);
+    const { size: dataSize } = await data.stat();
     const shape = {
       extensionName: request.extensionName,
       architecture,
       dataSize,
-      signed: request.signing !== undefined,
+      signed: signer !== undefined,
     };
+    const layout = treeLayout(dataSize / BLOCK);
     const hashOffset = imageLayout({ ...shape, rootHash: '0'.repeat(64) }).partitions[1]?.offset ?? 0;
-    const rootHash = await inStep(
-      context.progress,
-      `hash tree (${architecture})`,
-      async (step) => {
-        const root = await computeTree({
-          path,
-          file,
-          dataOffset: ROOT_OFFSET,
-          hashOffset,
+    const file = await open(path, 'wx+', 0o644);
+    try {
+      const rootHash = await inStep(context.progress, `hash tree (${architecture})`, async (step) => {
+        const result = await hashTree({
+          pool,
           layout,
           salt,
-          signal: context.signal,
+          data: { file: data, offset: 0 },
+          tree: { file, offset: hashOffset },
+          mode: 'write',
+          moveTo: ROOT_OFFSET,
           progress: (bytes) => step.update({ bytes, total: dataSize }),
-          emit: (piece, at) => writeAt(file, piece, at),
         });
-        await writeAt(file, encodeSuperblock(layout.dataBlocks, salt), hashOffset);
-        return root;
-      },
-      () => bytesText(dataSize),
-    );
-    const gpt = imageLayout({ ...shape, rootHash });
-    const signature = gpt.partitions[2];
-    if (request.signing !== undefined && signature !== undefined) {
-      const { bytes } = await signaturePartition(rootHash, request.signing);
-      await writeAt(file, bytes, signature.offset);
+        if (!('rootHash' in result)) throw new Error('a tree that is written cannot differ');
+        return result.rootHash;
+      });
+      await rm(request.fileSystem);
+      const gpt = imageLayout({ ...shape, rootHash });
+      const { primary, backup } = encodeGpt(gpt);
+      await file.truncate(gpt.diskSize); // Gaps between partitions stay holes.
+      await writeAt(file, primary, 0);
+      await writeAt(file, encodeSuperblock(layout.dataBlocks, salt), hashOffset);
+      const signature = gpt.partitions[2];
+      if (signer !== undefined && signature !== undefined) {
+        await writeAt(file, await signaturePartition(rootHash, signer), signature.offset);
+      }
+      await writeAt(file, backup, gpt.diskSize - BACKUP_BYTES);
+      await file.chmod(0o644); // Whatever the umask.
+      const sha256 = await inStep(context.progress, `image (${architecture})`, () => finish(pool, file, gpt));
+      const { info } = await readTables(file, path);
+      if (info.rootHash !== rootHash) throw new Error('the image does not read back as it was written');
+      return { ...info, sha256 };
+    } finally {
+      await pool.settle();
+      await file.close();
     }
-    const { primary, backup } = encodeGpt(gpt);
-    await writeAt(file, primary, 0);
-    await writeAt(file, backup, gpt.diskSize - BACKUP_BYTES);
-    await file.sync();
-    return rootHash;
   } finally {
-    await file.close();
+    await data.close();
+  }
+}
+
+/** One thread takes the finished file's digest while another brings it to the disk. */
+async function finish(pool: HashPool, file: FileHandle, { diskSize }: Gpt): Promise<string> {
+  const [sha256] = await Promise.all([pool.digest(file.fd, diskSize), pool.sync(file.fd)]);
+  await file.sync(); // What the other thread's data-only sync leaves out.
+  return sha256;
+}
+
+/** Makes a rename last. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }
 

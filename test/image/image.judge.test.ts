@@ -12,14 +12,14 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readImage, writeImage } from '../../src/image/index.ts';
-import type { Compression, WrittenImage } from '../../src/image/types.ts';
+import type { Compression, ImageRequest, WrittenImage } from '../../src/image/types.ts';
 import { superblockUuid } from '../../src/image/verity.ts';
-import { cacheFolder } from '../../src/support/context.ts';
 import { silent } from '../../src/support/progress.ts';
+import { toolsRoot as root } from '../tools-root.ts';
 import { erofsTool } from './erofs/tools.ts';
+import { makeSigner } from './fixture.ts';
 
 // The field's own tools from Debian trixie (make tools), entered by chroot with a folder of ours at /mnt.
-const root = process.env.SEXTANT_TOOLS ?? join(cacheFolder(), 'judges', 'trixie');
 const work = mkdtempSync(join(root, 'mnt', 'judge-'));
 const inside = (path: string) => path.slice(root.length);
 const context = { cache: work, progress: silent, signal: new AbortController().signal };
@@ -46,52 +46,30 @@ function makeTree(name: string, names: readonly string[]): string {
 }
 
 const PROGRAMS = ['bash', 'openssl', 'perl', 'tar', 'gzip', 'sed'];
-const signing = { key: join(work, 'key.pem'), certificate: join(work, 'cert.pem') };
+const signing = makeSigner(work, 'judge');
 const images = new Map<Compression, WrittenImage>();
 let tree: string;
 
-const write = (from: string, name: string, compression: Compression) =>
+/** An image of a tree as all of them are made here, but for the changes. */
+const write = (from: string, name: string, changes: Partial<ImageRequest> = {}) =>
   writeImage({
     tree: from,
     output: join(work, name),
     extensionName: 'provider-kairos',
     architecture: 'amd64',
-    compression,
+    compression: 'lz4hc',
     clusterSize: 65536,
     seed: 'judge',
     timestamp: 315532800,
     mkfs: erofsTool('mkfs.erofs'),
-    signing,
     context,
+    ...changes,
   });
 
 beforeAll(async () => {
-  for (const name of ['key', 'cert', 'other']) rmSync(join(work, `${name}.pem`), { force: true });
-  const make = (key: string, certificate: string, name: string) =>
-    execFileSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'rsa:2048',
-        '-nodes',
-        '-keyout',
-        key,
-        '-out',
-        certificate,
-        '-subj',
-        `/CN=${name}`,
-        '-days',
-        '2',
-      ],
-      { stdio: 'ignore' },
-    );
-  make(signing.key, signing.certificate, 'judge');
-  make(join(work, 'other-key.pem'), join(work, 'other.pem'), 'other');
   tree = makeTree('tree', PROGRAMS);
   for (const compression of ['lz4hc', 'lz4', 'zstd', 'none'] as const)
-    images.set(compression, await write(tree, `${compression}.raw`, compression));
+    images.set(compression, await write(tree, `${compression}.raw`, { compression, signing }));
 });
 
 afterAll(() => {
@@ -187,19 +165,7 @@ test('veritysetup verify passes, and fails after one flipped bit in the data or 
 });
 
 test('systemd-dissect refuses an unsigned image where a signature is asked for', async () => {
-  const unsigned = join(work, 'unsigned.raw');
-  await writeImage({
-    tree,
-    output: unsigned,
-    extensionName: 'provider-kairos',
-    architecture: 'amd64',
-    compression: 'lz4hc',
-    clusterSize: 65536,
-    seed: 'judge',
-    timestamp: 315532800,
-    mkfs: erofsTool('mkfs.erofs'),
-    context,
-  });
+  const { path: unsigned } = await write(tree, 'unsigned.raw');
   const kairos = '--image-policy=root=verity+absent:usr=verity+absent';
   expect(tool('systemd-dissect', '--validate', kairos, inside(unsigned)).code).toBe(0);
   expect(tool('systemd-dissect', '--validate', '--image-policy=root=signed', inside(unsigned)).code).not.toBe(
@@ -214,39 +180,16 @@ test('the order in which files came to be, umask, time zone and locale do not ch
   const other = makeTree('tree-again', [...PROGRAMS].reverse());
   const before = process.umask(0o077);
   process.env.TZ = 'Asia/Kathmandu';
-  const again = await writeImage({
-    tree: other,
-    output: join(work, 'again.raw'),
-    extensionName: 'provider-kairos',
-    architecture: 'amd64',
-    compression: 'lz4hc',
-    clusterSize: 65536,
-    seed: 'judge',
-    timestamp: 315532800,
-    mkfs: erofsTool('mkfs.erofs'),
-    signing,
-    context,
-  }).finally(() => process.umask(before));
+  const again = await write(other, 'again.raw', { signing }).finally(() => process.umask(before));
   expect(again.sha256).toBe(image().sha256);
   expect((await readImage(again.path)).rootHash).toBe(image().rootHash);
 });
 
 test('a tool that fails leaves nothing behind', async () => {
   const output = join(work, 'failed.raw');
-  await expect(
-    writeImage({
-      tree: join(work, 'no-such-tree'),
-      output,
-      extensionName: 'provider-kairos',
-      architecture: 'amd64',
-      compression: 'lz4hc',
-      clusterSize: 65536,
-      seed: 'judge',
-      timestamp: 0,
-      mkfs: erofsTool('mkfs.erofs'),
-      context,
-    }),
-  ).rejects.toMatchObject({ code: 'tool' });
+  await expect(write(join(work, 'no-such-tree'), 'failed.raw', { timestamp: 0 })).rejects.toMatchObject({
+    code: 'tool',
+  });
   expect(existsSync(output)).toBe(false);
   expect(execFileSync('ls', ['-A', work], { encoding: 'utf8' })).not.toContain('.tmp');
 });

@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -9,59 +17,23 @@ import { encodeGpt, PRIMARY_BYTES, parseGpt } from '../../src/image/gpt.ts';
 import { readImage, verifyImage } from '../../src/image/index.ts';
 import { ROOT_OFFSET } from '../../src/image/layout.ts';
 import { treeLayout } from '../../src/image/verity.ts';
-import { sealImage } from '../../src/image/writer.ts';
 import { silent } from '../../src/support/progress.ts';
+import { dataBlocks, makeSigner, type SigningFiles, seal } from './fixture.ts';
 
 const work = mkdtempSync(join(tmpdir(), 'sextant-image-'));
 const context = { cache: work, progress: silent, signal: new AbortController().signal };
-const signers = { a: signer('a'), b: signer('b') };
+const signers = { a: makeSigner(work, 'a'), b: makeSigner(work, 'b') };
 
-function signer(name: string) {
-  const [key, certificate] = [join(work, `${name}.key`), join(work, `${name}.crt`)];
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-keyout',
-      key,
-      '-out',
-      certificate,
-      '-subj',
-      `/CN=${name}`,
-      '-days',
-      '2',
-    ],
-    { stdio: 'ignore' },
-  );
-  return { key, certificate };
-}
-
-/** An image around bytes that stand where a file system would; what they are does not matter to the tables and hashes. */
-async function sealed(
-  name: string,
-  blocks: number,
-  signing?: { key: string; certificate: string },
-): Promise<string> {
+/** An image around bytes that stand where a file system would, checked to hold them and to have the digest it is said to have. */
+async function sealed(name: string, blocks: number, signing?: SigningFiles): Promise<string> {
   const path = join(work, name);
-  const data = Buffer.concat(
-    Array.from({ length: blocks }, (_, index) => createHash('sha256').update(`${index}`).digest()),
-  );
-  const whole = Buffer.alloc(ROOT_OFFSET + blocks * 4096);
-  for (let index = 0; index < blocks; index += 1)
-    data.copy(whole, ROOT_OFFSET + index * 4096, index * 32, index * 32 + 32);
-  writeFileSync(path, whole);
-  await sealImage({
-    path,
-    extensionName: 'provider-kairos',
-    architecture: 'amd64',
-    seed: 'test',
-    context,
-    ...(signing ? { signing } : {}),
-  });
+  const data = dataBlocks(blocks);
+  rmSync(path, { force: true });
+  const { sha256 } = await seal(path, data, context, signing);
+  expect(sha256).toBe(createHash('sha256').update(readFileSync(path)).digest('hex'));
+  const written = readFileSync(path).subarray(ROOT_OFFSET, ROOT_OFFSET + data.length);
+  expect(written.equals(data)).toBe(true);
+  expect(existsSync(`${path}.data`)).toBe(false);
   return path;
 }
 

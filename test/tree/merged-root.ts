@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder } from '../../src/support/context.ts';
 import { type RunResult, run, shellText } from '../../src/support/subprocess.ts';
+import { toolsRoot } from '../tools-root.ts';
 import { lay, type Shape } from './fixtures.ts';
 
 /** The judges' Debian trixie (systemd 257) where it was made, otherwise this machine's own system. */
 export function baseRoot(): string {
-  const folder = process.env.SEXTANT_TOOLS ?? join(cacheFolder(), 'judges/trixie');
-  return existsSync(join(folder, 'usr/bin/systemd-analyze')) ? folder : '/';
+  return existsSync(join(toolsRoot, 'usr/bin/systemd-analyze')) ? toolsRoot : '/';
 }
 
 /**

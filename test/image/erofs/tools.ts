@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheFolder } from '../../../src/support/context.ts';
+import { toolsRoot } from '../../tools-root.ts';
 
 const LOADERS: Readonly<Partial<Record<NodeJS.Architecture, [string, string]>>> = {
   x64: ['lib64/ld-linux-x86-64.so.2', 'x86_64-linux-gnu'],
@@ -12,10 +12,14 @@ const LOADERS: Readonly<Partial<Record<NodeJS.Architecture, [string, string]>>> 
  * (`$SEXTANT_TOOLS`, else `<cache>/judges/trixie`), with that folder's own loader and libraries: no chroot, no root.
  */
 export function erofsTool(name: 'mkfs.erofs' | 'fsck.erofs'): [string, ...string[]] {
-  const root = process.env.SEXTANT_TOOLS || join(cacheFolder(), 'judges', 'trixie');
-  const program = join(root, 'usr/bin', name);
+  const program = join(toolsRoot, 'usr/bin', name);
   const loader = LOADERS[process.arch];
   if (!loader || !existsSync(program)) throw new Error(`${program} is missing: run tools/judges.sh`);
   const [interpreter, triplet] = loader;
-  return [join(root, 'usr', interpreter), '--library-path', join(root, 'usr/lib', triplet), program];
+  return [
+    join(toolsRoot, 'usr', interpreter),
+    '--library-path',
+    join(toolsRoot, 'usr/lib', triplet),
+    program,
+  ];
 }
