@@ -24,8 +24,14 @@ export function stderrProgress() {
   return terminalProgress({ output: process.stderr, live, colour: decorated(process.stderr) });
 }
 
-/** A table with aligned columns, without trailing spaces; columns named in `right` are aligned right. */
-export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
+/** Control characters as \\u{..}: names out of a foreign image must not steer the terminal. */
+function visible(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => `\\u{${character.charCodeAt(0).toString(16)}}`);
+}
+
+/** A table with aligned columns, without trailing spaces or control characters; columns named in `right` are aligned right. */
+export function table(cells: readonly (readonly string[])[], right: readonly number[] = []): string {
+  const rows = cells.map((row) => row.map(visible));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {

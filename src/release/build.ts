@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { writeImage } from '../image/index.ts';
@@ -144,6 +143,7 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
           plugin: recipe.provider.plugin,
           version,
           output: join(work, 'root'),
+          signal: sources.signal,
         }),
       ({ entries }) => {
         const files = entries.filter(({ kind, disposition }) => kind === 'file' && disposition !== 'dropped');
@@ -224,9 +224,7 @@ async function keyDigests(session: Session): Promise<string[]> {
   if (signing === undefined) return [];
   return Promise.all(
     [signing.certificate, signing.key].map(async (file) =>
-      createHash('sha256')
-        .update(await readFile(join(session.folder, file)))
-        .digest('hex'),
+      sha256(await readFile(join(session.folder, file))),
     ),
   );
 }

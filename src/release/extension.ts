@@ -7,10 +7,8 @@ import { openStore } from '../sources/store.ts';
 import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
 import { inStep } from '../support/progress.ts';
+import { MANIFEST_PATH } from '../tree/manifest.ts';
 import type { TreeEntry } from '../tree/types.ts';
-
-/** Where an extension's own description of itself is, in its file system. */
-const MANIFEST = '/usr/share/sextant/manifest.json';
 
 // Written by another build, perhaps another version: only what is shown is looked at.
 const manifestSchema = z.looseObject({
@@ -91,14 +89,14 @@ export async function openExtension(path: string): Promise<Extension> {
 }
 
 async function readManifest(path: string, files: Erofs): Promise<Manifest | undefined> {
-  if ((await files.stat(MANIFEST)) === undefined) return undefined;
+  if ((await files.stat(MANIFEST_PATH)) === undefined) return undefined;
   try {
     return manifestSchema.parse(
-      JSON.parse((await files.read(MANIFEST)).toString('utf8')),
+      JSON.parse((await files.read(MANIFEST_PATH)).toString('utf8')),
     ) as unknown as Manifest;
   } catch (error) {
     if (error instanceof SextantError) throw error;
-    throw new SextantError('input', `${path}: ${MANIFEST} in it cannot be read`, {
+    throw new SextantError('input', `${path}: ${MANIFEST_PATH} in it cannot be read`, {
       hint: 'it was built by another version, or damaged: `sextant verify` tells which',
       cause: error,
     });

@@ -7,6 +7,7 @@ import type { BlobStore } from '../sources/types.ts';
 import type { Architecture } from '../support/architecture.ts';
 import { SextantError } from '../support/errors.ts';
 import { fill } from '../support/fill.ts';
+import { componentFile } from './component-file.ts';
 
 interface AnswerRequest {
   readonly recipe: Recipe;
@@ -70,7 +71,17 @@ export function hookAnswers(request: AnswerRequest): (url: string) => Promise<An
 }
 
 async function fileIn(folder: string, component: string, file: string | undefined): Promise<string> {
-  if (file !== undefined) return join(folder, file);
+  if (file !== undefined) {
+    const path = await componentFile(folder, file);
+    if (path !== undefined) return path;
+    throw new SextantError(
+      'input',
+      `component ${component} holds no file ${file}, which the hook is answered with`,
+      {
+        hint: 'mend `file:` in hook.answers',
+      },
+    );
+  }
   const names = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile());
   const [only] = names;
   if (only === undefined || names.length !== 1) {

@@ -1,10 +1,10 @@
 import { lockFileOf, readLock, staleness, writeLock } from '../lock/lock.ts';
 import type { Lock } from '../lock/types.ts';
 import { loadRecipe } from '../recipe/load.ts';
+import { hostGo } from '../sources/go-module/index.ts';
 import type { Architecture } from '../support/architecture.ts';
 import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
-import { run } from '../support/subprocess.ts';
 import { lockRecipe } from './lock-recipe.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -47,7 +47,7 @@ export async function openRecipe(request: OpenRequest): Promise<Opened> {
   const again = update !== undefined || stale !== undefined;
   const needsGo = recipe.components.some(({ source }) => source.type === 'go-module');
   const kept = update === 'all' ? undefined : previous?.tools.go?.version;
-  const go = kept ?? (needsGo ? await hostGo() : 'go0');
+  const go = kept ?? (needsGo ? await hostGo(context) : 'go0');
   const session = await openSession(loaded, context, { frozen, go });
   if (!again && previous !== undefined)
     return { session, lock: previous, lockFile, architectures, locked: false };
@@ -78,13 +78,4 @@ function chosen(
     );
   }
   return wanted === undefined ? known : known.filter((architecture) => wanted.includes(architecture));
-}
-
-/** Version of the machine's Go, which a new lock pins. */
-async function hostGo(): Promise<string> {
-  const { stdout } = await run('go', ['env', 'GOVERSION'], {
-    missingHint:
-      'install Go 1.21 or newer: https://go.dev/dl/ (it fetches the exact toolchain that a lock names)',
-  });
-  return stdout.toString().trim();
 }

@@ -1,7 +1,6 @@
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Recipe } from '../recipe/schema.ts';
 import { SextantError } from '../support/errors.ts';
+import { componentFile } from './component-file.ts';
 
 /** The provider plug-in's file in its component's folder. */
 export async function findPlugin(recipe: Recipe, folders: ReadonlyMap<string, string>): Promise<string> {
@@ -11,12 +10,8 @@ export async function findPlugin(recipe: Recipe, folders: ReadonlyMap<string, st
     .find(({ name }) => name === component)
     ?.files.find(({ to }) => to.endsWith(`/${plugin}`))?.from;
   for (const name of taken === undefined ? [plugin] : [taken, plugin]) {
-    const path = join(folder, name);
-    const there = await access(path).then(
-      () => true,
-      () => false,
-    );
-    if (there) return path;
+    const path = await componentFile(folder, name);
+    if (path !== undefined) return path;
   }
   throw new SextantError('input', `component ${component} holds no ${plugin}`, {
     hint: `list it in the component's files, with a "to" that ends in /${plugin}`,

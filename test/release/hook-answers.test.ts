@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -85,4 +85,18 @@ test('addresses differ by path and query, not by percent-encoding', () => {
   expect(sameAddress('https://a.b/x%2By')).toBe(sameAddress('https://a.b/x+y'));
   expect(sameAddress('https://a.b/x?q=1')).not.toBe(sameAddress('https://a.b/x'));
   expect(sameAddress('not an address')).toBe('not an address');
+});
+
+test('an answer that leads out of its component, or is not there, is an error and serves nothing', async () => {
+  const address = 'https://example.org/v1.36.3+k3s1/k3s-arm64';
+  const { answer, folder } = await answers({}, ['other.sh']);
+  await expect(answer(address)).rejects.toMatchObject({
+    code: 'input',
+    message: expect.stringContaining('install.sh'),
+  });
+  await symlink('/etc/hostname', join(folder, 'install.sh'));
+  await expect(answer(address)).rejects.toMatchObject({
+    code: 'input',
+    message: expect.stringContaining('install.sh'),
+  });
 });

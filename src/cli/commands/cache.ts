@@ -1,7 +1,14 @@
-import { cacheLimit, cacheStatus, pruneCache } from '../../sources/cache.ts';
+import {
+  type CacheShare,
+  type CacheStatus,
+  cacheLimit,
+  cacheStatus,
+  pruneCache,
+} from '../../sources/cache.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
 import { bytesText } from '../../support/progress.ts';
+import { table } from '../print.ts';
 
 /** Shows the cache, prunes it to a size (least recently used first) or empties it. */
 export async function cache(
@@ -14,9 +21,7 @@ export async function cache(
   }
   if (action === 'status') {
     const status = await cacheStatus({ cache: context.cache });
-    process.stdout.write(
-      options.json ? `${JSON.stringify(status)}\n` : `${context.cache}\n${shares(status)}`,
-    );
+    process.stdout.write(options.json ? `${JSON.stringify(status)}\n` : page(status));
     return;
   }
   const limitBytes = options.limit === undefined ? cacheLimit() : Number(options.limit);
@@ -28,13 +33,14 @@ export async function cache(
   );
 }
 
-/** One line for each part of the cache that has a size. */
-function shares(status: object): string {
-  return Object.entries(status)
-    .map(([name, value]: [string, unknown]) => {
-      const share = value as { files?: number; count?: number; bytes?: number };
-      if (typeof value === 'number') return `  ${name}  ${/bytes/i.test(name) ? bytesText(value) : value}\n`;
-      return typeof share?.bytes === 'number' ? `  ${name}  ${bytesText(share.bytes)}\n` : '';
-    })
-    .join('');
+/** One line for each part of the cache. */
+function page({ cache: folder, blobs, built, partial, other, bytes }: CacheStatus): string {
+  const parts: [string, CacheShare][] = [
+    ['fetched files', blobs],
+    ['built from them', built],
+    ['unfinished downloads', partial],
+    ...Object.entries(other),
+  ];
+  const rows = parts.map(([name, share]) => [`  ${name}`, `${share.count}`, bytesText(share.bytes)]);
+  return `${folder}: ${bytesText(bytes)}\n${table(rows, [1, 2])}\n`;
 }
