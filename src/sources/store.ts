@@ -131,6 +131,7 @@ export function openStore(options: StoreOptions): BlobStore {
           continue;
         }
         await store(partial.path, result.sha256);
+        partial.moved();
         return result;
       }
     } catch (error) {

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { removedAtExit } from './at-exit.ts';
 
 /** Lower-case hexadecimal SHA-256 of bytes. */
 export function sha256(data: string | Uint8Array): string {
@@ -41,6 +42,7 @@ export async function writeFileAtomically(
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = temporaryName(path);
+  const keep = removedAtExit(temporary);
   try {
     const file = await open(temporary, 'wx', mode);
     try {
@@ -54,17 +56,21 @@ export async function writeFileAtomically(
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  } finally {
+    keep();
   }
 }
 
 /** Runs `work` with an empty folder next to `near` that is removed afterwards, also after an error. */
 export async function withTemporaryFolder<T>(near: string, work: (folder: string) => Promise<T>): Promise<T> {
   const folder = temporaryName(near);
-  await mkdir(folder, { recursive: true });
+  const removed = removedAtExit(folder);
   try {
+    await mkdir(folder, { recursive: true });
     return await work(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
+    removed();
   }
 }
 
