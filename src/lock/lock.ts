@@ -88,11 +88,11 @@ function unreadable(file: string, why: string): SextantError {
   });
 }
 
-/** The lock as text: stable order, one fetched file a line, so that a change reads as a diff. */
+/** The lock as text: the schema's order whoever made the value, one fetched file a line, so that a change reads as a diff. */
 export function lockText(lock: Lock): string {
   const held: string[] = [];
   const marked = JSON.stringify(
-    lock,
+    lockSchema.parse(lock),
     (_key, value: unknown) => {
       if (isBlob(value)) return `\u0000${held.push(JSON.stringify(value)) - 1}\u0000`;
       return value;
