@@ -1,8 +1,8 @@
 import { chmod, lstat, mkdir, open, readdir, rename, rm, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { removedAtExit } from '../support/at-exit.ts';
 import type { Context } from '../support/context.ts';
-import { toSextantError } from '../support/errors.ts';
+import { toSextantError, withPlace } from '../support/errors.ts';
 import { canonicalJson, sha256, temporaryName } from '../support/files.ts';
 import { run } from '../support/subprocess.ts';
 
@@ -47,7 +47,7 @@ async function findOrMake(
     await removeFolder(temporary);
     const { code } = error as NodeJS.ErrnoException;
     if ((code === 'ENOTEMPTY' || code === 'EEXIST') && (await touch(finished))) return finished;
-    throw toSextantError(error);
+    throw toSextantError(withPlace(error, dirname(finished)));
   } finally {
     done();
   }

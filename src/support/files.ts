@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { removedAtExit } from './at-exit.ts';
+import { withPlace } from './errors.ts';
 
 /** Lower-case hexadecimal SHA-256 of bytes. */
 export function sha256(data: string | Uint8Array): string {
@@ -55,7 +56,7 @@ export async function writeFileAtomically(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw withPlace(error, path);
   } finally {
     keep();
   }
@@ -68,6 +69,8 @@ export async function withTemporaryFolder<T>(near: string, work: (folder: string
   try {
     await mkdir(folder, { recursive: true });
     return await work(folder);
+  } catch (error) {
+    throw withPlace(error, near);
   } finally {
     await rm(folder, { recursive: true, force: true });
     removed();

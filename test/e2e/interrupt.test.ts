@@ -13,7 +13,7 @@ import {
   makeCache,
   makeSmallRecipe,
   mirroredTo,
-  releaseBytes,
+  releaseFiles,
   type SmallRecipe,
   UPSTREAM,
 } from './small-recipe.ts';
@@ -75,7 +75,7 @@ function serve(tool: Behaviour, installer: Behaviour): void {
 async function made({ recipe: at }: Place) {
   return {
     lock: await readFile(join(at, 'sextant.lock.json'), 'utf8'),
-    release: await releaseBytes(join(at, 'dist')),
+    release: await releaseFiles(join(at, 'dist')),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Lock, LockedPackages } from '../../src/lock/types.ts';
 import { openStore } from '../../src/sources/store.ts';
 import { type Architecture, hostArchitecture } from '../../src/support/architecture.ts';
 import { cacheFolder } from '../../src/support/context.ts';
+import { sha256 } from '../../src/support/files.ts';
 import { packageFolder } from '../../src/support/package.ts';
 import { silent } from '../../src/support/progress.ts';
 import { buildPlugin } from '../hook/hooks.ts';
@@ -133,11 +134,13 @@ export async function makeCache(cache: string): Promise<void> {
   }
 }
 
-/** Bytes of every file of a release, by name. */
-export async function releaseBytes(folder: string): Promise<Record<string, string>> {
-  const names = (await readdir(folder)).sort();
+/** Every file of a release: text as it is, where that tells what differs, and digests. */
+export async function releaseFiles(folder: string): Promise<Record<string, string>> {
   const entries = await Promise.all(
-    names.map(async (name) => [name, (await readFile(join(folder, name))).toString('base64')] as const),
+    (await readdir(folder)).sort().map(async (name) => {
+      const bytes = await readFile(join(folder, name));
+      return [name, name.endsWith('.json') ? bytes.toString() : sha256(bytes)] as const;
+    }),
   );
   return Object.fromEntries(entries);
 }
