@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { access, constants, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { recipeDigest } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { ARCHITECTURES } from '../support/architecture.ts';
-import { SextantError } from '../support/errors.ts';
+import { SextantError, withPlace } from '../support/errors.ts';
 import { writeFileAtomically } from '../support/files.ts';
 import type { Lock } from './types.ts';
 
@@ -108,6 +109,15 @@ function isBlob(value: unknown): boolean {
 
 export async function writeLock(file: string, lock: Lock): Promise<void> {
   await writeFileAtomically(file, lockText(lock));
+}
+
+/** Throws `filesystem` where a lock cannot be written: to be told before everything is fetched, not after. */
+export async function requireWritable(file: string): Promise<void> {
+  try {
+    await access(dirname(file), constants.W_OK);
+  } catch (error) {
+    throw withPlace(error, file, dirname(file));
+  }
 }
 
 /** Why a lock does not fit a recipe, or undefined when it does. */

@@ -66,9 +66,14 @@ export function isWithoutSpace(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
 }
 
-/** The same error; one that a full disk gave to a write, which names no path, says where that was. */
-export function withPlace(error: unknown, path: string): unknown {
-  if (error instanceof Error && isWithoutSpace(error) && !('path' in error)) Object.assign(error, { path });
+/**
+ * The same error, about `path`: one that a full disk gave to a write names no path, and one about a temporary name means nothing to
+ * people.
+ */
+export function withPlace(error: unknown, path: string, temporary?: string): unknown {
+  if (!(error instanceof Error)) return error;
+  const named = (error as NodeJS.ErrnoException).path;
+  if (named === undefined ? isWithoutSpace(error) : named === temporary) Object.assign(error, { path });
   return error;
 }
 

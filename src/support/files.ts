@@ -56,7 +56,7 @@ export async function writeFileAtomically(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw withPlace(error, path);
+    throw withPlace(error, path, temporary);
   } finally {
     keep();
   }
@@ -67,10 +67,12 @@ export async function withTemporaryFolder<T>(near: string, work: (folder: string
   const folder = temporaryName(near);
   const removed = removedAtExit(folder);
   try {
-    await mkdir(folder, { recursive: true });
+    // In two steps: a recursive mkdir calls a read-only file system a missing folder.
+    await mkdir(dirname(folder), { recursive: true });
+    await mkdir(folder);
     return await work(folder);
   } catch (error) {
-    throw withPlace(error, near);
+    throw withPlace(error, near, folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
     removed();
