@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 
 export interface Ended {
@@ -7,29 +7,73 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs the bundled command line as a person would and waits for its end. `wrap` is put in front (unshare, setpriv, env). */
-export function sextant(
-  args: readonly string[],
-  options: {
-    readonly cwd?: string;
-    readonly env?: Readonly<Record<string, string>>;
-    readonly wrap?: readonly string[];
-    readonly show?: boolean;
-  } = {},
-): Ended {
-  const [command, ...rest] = [
+interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Put in front (unshare, setpriv, env). */
+  readonly wrap?: readonly string[];
+}
+
+function commandLine(args: readonly string[], options: RunOptions): [string, string[], SpawnOptions] {
+  const [command = '', ...rest] = [
     ...(options.wrap ?? []),
     process.execPath,
     resolve('build/sextant.js'),
     ...args,
   ];
-  const { status, stdout, stderr } = spawnSync(command as string, rest, {
+  return [
+    command,
+    rest,
+    {
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      env: { ...process.env, NO_COLOR: '1', ...options.env },
+    },
+  ];
+}
+
+/** Runs the bundled command line as a person would and waits for its end. */
+export function sextant(
+  args: readonly string[],
+  options: RunOptions & { readonly show?: boolean } = {},
+): Ended {
+  const [command, rest, how] = commandLine(args, options);
+  const { status, stdout, stderr } = spawnSync(command, rest, {
+    ...how,
     encoding: 'utf8',
     maxBuffer: 256 * 1024 * 1024,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: { ...process.env, NO_COLOR: '1', ...options.env },
     // Long builds show their progress in the log of the tests.
     stdio: ['ignore', 'pipe', options.show ? 'inherit' : 'pipe'],
   });
   return { code: status, stdout, stderr: stderr ?? '' };
+}
+
+export interface Running {
+  readonly ended: Promise<Ended>;
+  /** Ctrl-C in a terminal: the signal goes to every process of the foreground group. */
+  interrupt(): void;
+}
+
+/** Starts the command line in a process group of its own, as a shell does, beside servers of the test. */
+export function startSextant(args: readonly string[], options: RunOptions = {}): Running {
+  const [command, rest, how] = commandLine(args, options);
+  const child = spawn(command, rest, { ...how, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const said = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8').on('data', (piece: string) => {
+      said[name] += piece;
+    });
+  }
+  return {
+    ended: new Promise((done, failed) => {
+      child.on('error', failed);
+      child.on('close', (code) => done({ code, ...said }));
+    }),
+    interrupt() {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
+      } catch {
+        // It has ended by itself.
+      }
+    },
+  };
 }

@@ -31,7 +31,11 @@ export function openBuildLog(path: string): BuildLog {
     size += Buffer.byteLength(entry) + 1;
     const kept =
       size > LARGEST_LOG ? `[sextant] the log is full at ${LARGEST_LOG} bytes, the rest is left out` : entry;
-    writeSync(file, `${kept}\n`);
+    try {
+      writeSync(file, `${kept}\n`);
+    } catch {
+      // A full disk: what the error shows is kept below, and the hook's own failure is the one to report.
+    }
     last.push(kept);
     if (last.length > KEPT_LINES) last.shift();
   };

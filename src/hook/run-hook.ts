@@ -24,7 +24,7 @@ const SHOWN_LINES = 40;
  *
  * Throws `tool` when the hook fails, answers nonsense or takes too long, or no sandbox can be made; `input` when the hook asked for an
  * address that was refused, also when it got along without; `interrupted` on the context's signal; and whatever `answer` threw. Details are
- * the end of the log. After an error nothing is left in the work folder, and never a process or a mount.
+ * the end of the log; `filesystem` when the disk is full. After an error nothing is left in the work folder, and never a process or a mount.
  */
 export async function runHook(
   request: HookRequest,
@@ -43,10 +43,20 @@ export async function runHook(
     const error = toSextantError(thrown);
     log.line('sextant', `failed: ${error.message}`);
     if (error.code === 'interrupted' || error.code === 'internal') throw error;
+    const details = [error.details, `end of ${request.logFile}:`, log.end(SHOWN_LINES)]
+      .filter(Boolean)
+      .join('\n');
+    if (error.code === 'tool' && details.includes('No space left on device')) {
+      throw new SextantError(
+        'filesystem',
+        `${request.context.cache}: no space left on the disk for what the hook writes`,
+        { hint: 'free some space, or point SEXTANT_CACHE at another disk', cause: error, details },
+      );
+    }
     throw new SextantError(error.code, error.message, {
       hint: error.hint ?? 'the build log has everything the hook said',
       cause: error,
-      details: [error.details, `end of ${request.logFile}:`, log.end(SHOWN_LINES)].filter(Boolean).join('\n'),
+      details,
     });
   } finally {
     log.close();

@@ -136,11 +136,6 @@ function startThread(): Thread {
 }
 
 function failure(message: string, code: string | undefined): Error {
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new SextantError('filesystem', 'no space left on the disk for the image', {
-      hint: 'free some space, or point --output at another disk',
-    });
-  }
   if (code === SHORTER) {
     return new SextantError('filesystem', 'the image became shorter while it was read', {
       hint: 'something else writes to it: end that, and try again',

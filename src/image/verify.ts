@@ -44,6 +44,11 @@ export async function verifyImage(
     if (options.rootHash !== undefined && info.rootHash !== options.rootHash) {
       throw fail(`its root hash is ${info.rootHash}, expected is ${options.rootHash}`);
     }
+    if (layout.dataBlocks * BLOCK !== root.size) {
+      throw fail(
+        `its dm-verity superblock is for ${layout.dataBlocks} blocks, its file system has another size`,
+      );
+    }
     const expected = imageLayout({
       extensionName: root.label,
       architecture: image.architecture,
@@ -60,10 +65,7 @@ export async function verifyImage(
       throw fail('its backup partition table is not as it was written');
     }
     const superblock = await readAt(file, verity.offset, BLOCK);
-    if (
-      layout.dataBlocks * BLOCK !== root.size ||
-      !superblock.equals(encodeSuperblock(layout.dataBlocks, salt))
-    ) {
+    if (!superblock.equals(encodeSuperblock(layout.dataBlocks, salt))) {
       throw fail('its dm-verity superblock is not as it was written');
     }
     const ends = [

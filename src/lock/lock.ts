@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { access, constants, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { recipeDigest } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { ARCHITECTURES } from '../support/architecture.ts';
-import { SextantError } from '../support/errors.ts';
+import { SextantError, withPlace } from '../support/errors.ts';
 import { writeFileAtomically } from '../support/files.ts';
 import type { Lock } from './types.ts';
 
@@ -88,11 +89,11 @@ function unreadable(file: string, why: string): SextantError {
   });
 }
 
-/** The lock as text: stable order, one fetched file a line, so that a change reads as a diff. */
+/** The lock as text: the schema's order whoever made the value, one fetched file a line, so that a change reads as a diff. */
 export function lockText(lock: Lock): string {
   const held: string[] = [];
   const marked = JSON.stringify(
-    lock,
+    lockSchema.parse(lock),
     (_key, value: unknown) => {
       if (isBlob(value)) return `\u0000${held.push(JSON.stringify(value)) - 1}\u0000`;
       return value;
@@ -108,6 +109,15 @@ function isBlob(value: unknown): boolean {
 
 export async function writeLock(file: string, lock: Lock): Promise<void> {
   await writeFileAtomically(file, lockText(lock));
+}
+
+/** Throws `filesystem` where a lock cannot be written: to be told before everything is fetched, not after. */
+export async function requireWritable(file: string): Promise<void> {
+  try {
+    await access(dirname(file), constants.W_OK);
+  } catch (error) {
+    throw withPlace(error, file, dirname(file));
+  }
 }
 
 /** Why a lock does not fit a recipe, or undefined when it does. */

@@ -6,6 +6,7 @@ import type { ImageInfo } from '../image/types.ts';
 import { openStore } from '../sources/store.ts';
 import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
+import { redact } from '../support/http.ts';
 import { inStep } from '../support/progress.ts';
 import { MANIFEST_PATH } from '../tree/manifest.ts';
 import type { TreeEntry } from '../tree/types.ts';
@@ -55,8 +56,44 @@ export interface Extension {
   close(): Promise<void>;
 }
 
+/** Runs `work` with the file's path. Of an address it is a file of the cache; errors about that name the address all the same. */
+export async function withLocalFile<T>(
+  file: string,
+  context: Context,
+  work: (path: string) => Promise<T>,
+): Promise<T> {
+  const path = await localFile(file, context);
+  try {
+    return await work(path);
+  } catch (error) {
+    if (!(error instanceof SextantError) || path === file) throw error;
+    const { code, message, hint, details } = error;
+    throw new SextantError(code, message.replaceAll(path, redact(file)), {
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
+      ...(details === undefined ? {} : { details }),
+    });
+  }
+}
+
+/** Runs `work` with the extension in a file or at an address, opened for reading. */
+export function withExtension<T>(
+  file: string,
+  context: Context,
+  work: (extension: Extension) => Promise<T>,
+): Promise<T> {
+  return withLocalFile(file, context, async (path) => {
+    const extension = await openExtension(path);
+    try {
+      return await work(extension);
+    } finally {
+      await extension.close();
+    }
+  });
+}
+
 /** A local path as it is; an http(s) address downloaded into the cache first, with progress. */
-export async function localFile(file: string, context: Context): Promise<string> {
+async function localFile(file: string, context: Context): Promise<string> {
   if (!/^https?:\/\//.test(file)) {
     if ((await stat(file)).isDirectory()) {
       throw new SextantError('input', `${file}: is a folder, an extension is one .raw file`, {
@@ -66,11 +103,15 @@ export async function localFile(file: string, context: Context): Promise<string>
     return file;
   }
   const store = await openStore({ ...context, mirrors: [], frozen: false });
-  return inStep(context.progress, `fetch ${file}`, async (step) => (await store.discover(file, step)).path);
+  return inStep(
+    context.progress,
+    `fetch ${redact(file)}`,
+    async (step) => (await store.discover(file, step)).path,
+  );
 }
 
 /** Opens an extension: partition table, file system and manifest. What is malformed is one `input` or `verification` error. */
-export async function openExtension(path: string): Promise<Extension> {
+async function openExtension(path: string): Promise<Extension> {
   const image = await readImage(path);
   const root = image.partitions.find(({ designator }) => designator === 'root');
   if (root === undefined) throw new SextantError('input', `${path}: has no root partition`);

@@ -1,4 +1,4 @@
-import { lockFileOf, readLock, staleness, writeLock } from '../lock/lock.ts';
+import { lockFileOf, readLock, requireWritable, staleness, writeLock } from '../lock/lock.ts';
 import type { Lock } from '../lock/types.ts';
 import { loadRecipe } from '../recipe/load.ts';
 import { hostGo } from '../sources/go-module/index.ts';
@@ -45,6 +45,7 @@ export async function openRecipe(request: OpenRequest): Promise<Opened> {
     });
   }
   const again = update !== undefined || stale !== undefined;
+  if (again) await requireWritable(lockFile);
   const needsGo = recipe.components.some(({ source }) => source.type === 'go-module');
   const kept = update === 'all' ? undefined : previous?.tools.go?.version;
   const go = kept ?? (needsGo ? await hostGo(context) : 'go0');

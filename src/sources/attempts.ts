@@ -18,7 +18,7 @@ export interface StatusCause {
 const HINTS: Readonly<Record<number, string>> = {
   401: 'the server wants a login; check the token or the credentials in ~/.docker/config.json',
   403: 'the server refuses access; check the address, and whether it needs a token',
-  404: 'check the version and the name in the recipe',
+  404: 'there is nothing at this address: check it, or the version and name in the recipe that it is made of',
   407: 'the proxy wants a login; put it into HTTPS_PROXY (http://USER:PASSWORD@HOST:PORT)',
   410: 'it was taken away; pick another version',
   429: 'the server wants fewer requests; wait and run the same command again, or use a mirror',

@@ -1,7 +1,8 @@
 import { chmod, lstat, mkdir, open, readdir, rename, rm, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { removedAtExit } from '../support/at-exit.ts';
 import type { Context } from '../support/context.ts';
-import { toSextantError } from '../support/errors.ts';
+import { toSextantError, withPlace } from '../support/errors.ts';
 import { canonicalJson, sha256, temporaryName } from '../support/files.ts';
 import { run } from '../support/subprocess.ts';
 
@@ -34,6 +35,7 @@ async function findOrMake(
   if (await touch(finished)) return finished;
   signal.throwIfAborted();
   const temporary = temporaryName(finished);
+  const done = removedAtExit(temporary);
   try {
     await mkdir(temporary, { recursive: true });
     await chmod(temporary, 0o755); // mkdir() applies the umask.
@@ -45,7 +47,9 @@ async function findOrMake(
     await removeFolder(temporary);
     const { code } = error as NodeJS.ErrnoException;
     if ((code === 'ENOTEMPTY' || code === 'EEXIST') && (await touch(finished))) return finished;
-    throw toSextantError(error);
+    throw toSextantError(withPlace(error, dirname(finished)));
+  } finally {
+    done();
   }
   await touch(finished);
   return finished;

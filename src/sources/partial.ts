@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, renameSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { atExit } from '../support/at-exit.ts';
 import { sha256 } from '../support/files.ts';
 import type { Clock } from '../support/retry.ts';
 
@@ -21,6 +22,8 @@ export interface Partial {
   /** Gives an unfinished file back for a later run to go on with. */
   release(etag: string | undefined): Promise<void>;
   discard(): Promise<void>;
+  /** Says that the file is finished and has been moved away. */
+  moved(): void;
 }
 
 /** Process ids mean something within one boot, host and pid namespace only. */
@@ -65,22 +68,27 @@ export async function claimPartial(
       const abandoned = claims.filter(({ takeable }) => takeable).map(({ path }) => path);
       const etag = await firstRenamed([...abandoned, join(folder, key)], mine, join(folder, `${key}.etag`));
       await (await open(mine, 'a', 0o600)).close(); // From now on others see that it is being written.
+      const moved = atExit(() => renameSync(mine, join(folder, key)));
       return {
         path: mine,
         etag,
+        moved,
         async release(known) {
           const etagFile = join(folder, `${key}.etag`);
           await rm(etagFile, { force: true });
           const { size } = await stat(mine);
           if (size === 0) {
             await rm(mine, { force: true });
+            moved();
             return;
           }
           await rename(mine, join(folder, key));
+          moved();
           if (known !== undefined) await writeFile(etagFile, known);
         },
         async discard() {
           await rm(mine, { force: true });
+          moved();
         },
       };
     }

@@ -1,7 +1,7 @@
 import { chmod, copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LockedBlob } from '../lock/types.ts';
-import { SextantError, toSextantError } from '../support/errors.ts';
+import { isWithoutSpace, SextantError, toSextantError } from '../support/errors.ts';
 import { fileDigest, sha256 as sha256Of, temporaryName } from '../support/files.ts';
 import { inStep, type Progress, type Step } from '../support/progress.ts';
 import { type Clock, systemClock } from '../support/retry.ts';
@@ -131,6 +131,7 @@ export function openStore(options: StoreOptions): BlobStore {
           continue;
         }
         await store(partial.path, result.sha256);
+        partial.moved();
         return result;
       }
     } catch (error) {
@@ -159,8 +160,7 @@ export function openStore(options: StoreOptions): BlobStore {
         },
       );
     }
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOSPC' || code === 'EDQUOT') {
+    if (isWithoutSpace(error)) {
       return new SextantError('filesystem', `${cache}: no space left on the disk, downloading ${text}`, {
         hint: 'free some space (`sextant cache prune` removes what is not in use), or point SEXTANT_CACHE at another disk',
         cause: error,

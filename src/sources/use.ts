@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { atExit } from '../support/at-exit.ts';
 import { isRunning, place } from './partial.ts';
 
 // <cache>/running/PLACE.PID: the processes that use the cache, so that what one needs is not removed by another.
@@ -20,7 +21,7 @@ export function registerUse(cache: string): void {
   } catch {
     return;
   }
-  if (registered.size === 0) process.once('exit', unregister);
+  if (registered.size === 0) atExit(unregister);
   registered.add(path);
 }
 

@@ -61,6 +61,22 @@ const FILESYSTEM_ADVICE: Readonly<Record<string, [string, string]>> = {
   ENOTDIR: ['a part of the path is not a folder', 'check the path'],
 };
 
+/** True for an error that says that a disk is full or a quota used up. */
+export function isWithoutSpace(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+}
+
+/**
+ * The same error, about `path`: one that a full disk gave to a write names no path, and one about a temporary name means nothing to
+ * people.
+ */
+export function withPlace(error: unknown, path: string, temporary?: string): unknown {
+  if (!(error instanceof Error)) return error;
+  const named = (error as NodeJS.ErrnoException).path;
+  if (named === undefined ? isWithoutSpace(error) : named === temporary) Object.assign(error, { path });
+  return error;
+}
+
 /**
  * Any thrown value as a SextantError: ours unchanged, Node's file system errors (`code` and `path`) and aborts translated, the rest
  * as `internal`.
@@ -74,13 +90,17 @@ export function toSextantError(thrown: unknown): SextantError {
       hint: 'run the same command again; finished downloads are kept',
     });
   }
-  const { code, path } = error as NodeJS.ErrnoException;
+  const { code, path, dest } = error as NodeJS.ErrnoException & { readonly dest?: string };
   const advice = code === undefined ? undefined : FILESYSTEM_ADVICE[code];
   if (advice) {
-    return new SextantError('filesystem', `${path ?? 'a file'}: ${advice[0]}`, {
-      hint: advice[1],
-      cause: error,
-    });
+    return new SextantError(
+      'filesystem',
+      `${(isWithoutSpace(error) ? dest : undefined) ?? path ?? 'a file'}: ${advice[0]}`,
+      {
+        hint: advice[1],
+        cause: error,
+      },
+    );
   }
   return new SextantError('internal', error.message, {
     hint: 'this is a defect in sextant; run again with --debug and report what it prints',

@@ -2,6 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { removedAtExit } from './at-exit.ts';
+import { withPlace } from './errors.ts';
 
 /** Lower-case hexadecimal SHA-256 of bytes. */
 export function sha256(data: string | Uint8Array): string {
@@ -41,6 +43,7 @@ export async function writeFileAtomically(
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = temporaryName(path);
+  const keep = removedAtExit(temporary);
   try {
     const file = await open(temporary, 'wx', mode);
     try {
@@ -53,18 +56,26 @@ export async function writeFileAtomically(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw withPlace(error, path, temporary);
+  } finally {
+    keep();
   }
 }
 
 /** Runs `work` with an empty folder next to `near` that is removed afterwards, also after an error. */
 export async function withTemporaryFolder<T>(near: string, work: (folder: string) => Promise<T>): Promise<T> {
   const folder = temporaryName(near);
-  await mkdir(folder, { recursive: true });
+  const removed = removedAtExit(folder);
   try {
+    // In two steps: a recursive mkdir calls a read-only file system a missing folder.
+    await mkdir(dirname(folder), { recursive: true });
+    await mkdir(folder);
     return await work(folder);
+  } catch (error) {
+    throw withPlace(error, near, folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
+    removed();
   }
 }
 

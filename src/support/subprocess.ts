@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { atExit } from './at-exit.ts';
 import { SextantError } from './errors.ts';
 
 export interface RunOptions {
@@ -58,7 +59,7 @@ export function run(command: string, args: readonly string[], options: RunOption
   } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
-      reject(new SextantError('interrupted', 'interrupted', { cause: signal.reason }));
+      reject(interrupted(signal));
       return;
     }
     const child = spawn(command, args, {
@@ -79,10 +80,12 @@ export function run(command: string, args: readonly string[], options: RunOption
     };
     const timer = setTimeout(() => kill('timeout'), timeoutSeconds * 1000);
     const onAbort = () => kill('abort');
+    const outlived = atExit(onAbort); // It is in a process group of its own and would go on.
     signal?.addEventListener('abort', onAbort, { once: true });
     const cleanUp = () => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
+      outlived();
     };
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].on('data', (piece: Buffer) => {
@@ -111,7 +114,7 @@ export function run(command: string, args: readonly string[], options: RunOption
         return;
       }
       if (ended === 'abort') {
-        reject(new SextantError('interrupted', 'interrupted', { hint: 'run the same command again' }));
+        reject(interrupted(signal));
         return;
       }
       const how =
@@ -133,6 +136,11 @@ export function run(command: string, args: readonly string[], options: RunOption
       );
     });
   });
+}
+
+function interrupted(signal: AbortSignal | undefined): SextantError {
+  if (signal?.reason instanceof SextantError) return signal.reason;
+  return new SextantError('interrupted', 'interrupted', { hint: 'run the same command again' });
 }
 
 function tail(limit: number) {

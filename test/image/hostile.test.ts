@@ -78,6 +78,10 @@ describe('a partition table with right checksums', () => {
     ['no partition', (bytes) => bytes.fill(0, 1024, 1024 + 16384)],
     ['no hash partition', (bytes) => bytes.fill(0, entry(1, 0), entry(2, 0))],
     ['another root hash', (bytes) => bytes.fill(0x77, entry(0, 16), entry(0, 32))],
+    [
+      'a root partition of parts of blocks',
+      (bytes) => bytes.writeUInt8(bytes.readUInt8(entry(0, 40)) ^ 65, entry(0, 40)),
+    ],
   ];
   test.each(lies)('and %s is refused', async (_name, change) => {
     await refused(forged(change));

@@ -48,6 +48,15 @@ test('what is written is what is read, whatever an address holds', async () => {
   );
 });
 
+test('the text is the same for a lock that was just made and for the one that was read from it', async () => {
+  const file = join(await folder(), 'sextant.lock.json');
+  const { tools, lockVersion, ...rest } = lockOf(['https://a/1']);
+  const { go, ...others } = tools;
+  const made = { tools: { ...others, go }, ...rest, lockVersion } as Lock;
+  await writeLock(file, made);
+  expect(lockText((await readLock(file)) as Lock)).toBe(await readFile(file, 'utf8'));
+});
+
 test('each fetched file is one line of the text', () => {
   const lines = lockText(lockOf(['https://a/1', 'https://a/2'])).split('\n');
   expect(lines.filter((line) => line.includes('"sha256"'))).toHaveLength(2);

@@ -1,5 +1,5 @@
 import { difference } from '../../release/difference.ts';
-import { localFile, openExtension } from '../../release/extension.ts';
+import { withExtension } from '../../release/extension.ts';
 import type { Context } from '../../support/context.ts';
 import { bytesText } from '../../support/progress.ts';
 import { table } from '../print.ts';
@@ -11,18 +11,10 @@ export async function diff(
   options: { readonly json?: boolean },
   context: Context,
 ): Promise<void> {
-  const before = await openExtension(await localFile(a, context));
-  try {
-    const after = await openExtension(await localFile(b, context));
-    try {
-      const found = await difference(before, after);
-      process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : page(found));
-    } finally {
-      await after.close();
-    }
-  } finally {
-    await before.close();
-  }
+  const found = await withExtension(a, context, (before) =>
+    withExtension(b, context, (after) => difference(before, after)),
+  );
+  process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : page(found));
 }
 
 function page({ versions, files, size, rootHash }: Awaited<ReturnType<typeof difference>>): string {

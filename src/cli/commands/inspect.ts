@@ -1,4 +1,4 @@
-import { type Extension, localFile, openExtension } from '../../release/extension.ts';
+import { type Extension, withExtension } from '../../release/extension.ts';
 import type { Context } from '../../support/context.ts';
 import { bytesText } from '../../support/progress.ts';
 import type { TreeEntry } from '../../tree/types.ts';
@@ -10,8 +10,7 @@ export async function inspect(
   options: { readonly files?: boolean; readonly json?: boolean },
   context: Context,
 ): Promise<void> {
-  const extension = await openExtension(await localFile(file, context));
-  try {
+  await withExtension(file, context, async (extension) => {
     const { image, files, manifest } = extension;
     if (options.json) {
       process.stdout.write(
@@ -28,9 +27,7 @@ export async function inspect(
     if (options.files) sections.push(await paths(extension));
     else sections.push('`--files` lists every path with what happened to it.');
     process.stdout.write(`${sections.join('\n\n')}\n`);
-  } finally {
-    await extension.close();
-  }
+  });
 }
 
 function heading(file: string, { image, files, manifest }: Extension): string {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { verifyImage } from '../../image/index.ts';
-import { localFile } from '../../release/extension.ts';
+import { withLocalFile } from '../../release/extension.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
 
@@ -13,13 +13,15 @@ interface VerifyOptions {
 
 /** Hashes everything in an extension again; throws `verification` at the first thing that is not as it must be. */
 export async function verify(file: string, options: VerifyOptions, context: Context): Promise<void> {
-  const path = await localFile(file, context);
-  const expected = await rootHash(path, options.roothash);
-  const { info, warnings } = await verifyImage(path, {
-    ...(expected === undefined ? {} : { rootHash: expected.hash }),
-    ...(options.cert === undefined ? {} : { certificate: options.cert }),
-    ...(options.requireValidDates ? { requireValidDates: true } : {}),
-    signal: context.signal,
+  const { expected, info, warnings } = await withLocalFile(file, context, async (path) => {
+    const wanted = await rootHash(path, options.roothash);
+    const verified = await verifyImage(path, {
+      ...(wanted === undefined ? {} : { rootHash: wanted.hash }),
+      ...(options.cert === undefined ? {} : { certificate: options.cert }),
+      ...(options.requireValidDates ? { requireValidDates: true } : {}),
+      signal: context.signal,
+    });
+    return { expected: wanted, ...verified };
   });
   if (options.json) {
     process.stdout.write(
