@@ -17,9 +17,9 @@ const load = () => import('./commands/lab.ts');
 
 /** `sextant lab` and its subcommands. */
 export function labCommand(withContext: WithContext): Command {
-  const lab = new Command('lab').description(
-    'real Kairos core nodes in QEMU: start them, look into them, test a release on them',
-  );
+  const lab = new Command('lab')
+    .enablePositionalOptions()
+    .description('real Kairos core nodes in QEMU: start them, look into them, test a release on them');
   lab
     .command('up')
     .description('boot a core image with a release on it, and follow it until the node is Ready')

@@ -1,6 +1,6 @@
 import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { localFile } from '../release/extension.ts';
+import { withLocalFile } from '../release/extension.ts';
 import { builtFolder } from '../sources/built.ts';
 import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
@@ -51,7 +51,10 @@ const UNPACK: Readonly<Record<'xz' | 'zstd' | 'gzip', string>> = {
  */
 export async function coreFrom(source: string | undefined, context: Context): Promise<string> {
   if (source === undefined) return coreDisk(context);
-  const path = await localFile(source, context);
+  return withLocalFile(source, context, (path) => diskOf(path, source, context));
+}
+
+async function diskOf(path: string, source: string, context: Context): Promise<string> {
   const kind = await imageKind(path);
   if (kind === undefined) {
     throw new SextantError('input', `${source}: neither a disk image nor an ISO`, {
