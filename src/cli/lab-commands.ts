@@ -104,6 +104,11 @@ export function labCommand(withContext: WithContext): Command {
     .addArgument(new Argument('[scenario...]', 'which ones (default: all)'))
     .addOption(coreOption())
     .addOption(releaseOption())
+    .option(
+      '--recipe <file>',
+      'the recipe of that release, for scenarios that build another',
+      'recipes/lab.yaml',
+    )
     .option('--results <folder>', 'where results and the logs of what failed go', 'test-results')
     .option('--list', 'show the scenarios')
     .option('--json', 'the results as JSON on stdout')

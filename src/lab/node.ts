@@ -26,7 +26,9 @@ export interface NodeRequest {
   readonly processors?: number;
   /** Files for /oem besides the lab's own. */
   readonly oem: Files;
-  readonly machine?: Partial<Pick<MachineRequest, 'networks' | 'unplugged' | 'extra'>>;
+  readonly machine?: Partial<Pick<MachineRequest, 'networks' | 'unplugged' | 'extra'>> & {
+    readonly moreDisks?: MachineRequest['disks'];
+  };
 }
 
 export interface LabNode {
@@ -78,7 +80,7 @@ export async function bootNode(request: NodeRequest, disk: string, signal: Abort
       accelerator: request.accelerator,
       memory: request.memory ?? 4096,
       processors: request.processors ?? 2,
-      disks: [{ file: disk, format: 'qcow2' }],
+      disks: [{ file: disk, format: 'qcow2' }, ...(request.machine?.moreDisks ?? [])],
       ...request.machine,
     },
     signal,

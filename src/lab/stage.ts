@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ActivationChoices, releaseActivation } from '../release/activation.ts';
 import { readRelease } from '../release/read.ts';
@@ -11,6 +11,7 @@ import type { Accelerator } from './machine/accelerator.ts';
 import type { Files } from './machine/disk.ts';
 import { bootNode, type LabNode, type NodeRequest, prepareDisk } from './node.ts';
 import { type ReleaseServer, serveRelease } from './release-server.ts';
+import type { BuiltRelease } from './variant.ts';
 import { API_FUNCTIONS, type StepName } from './watch.ts';
 
 /** Name under which the activation lies in /oem, as the documentation says. */
@@ -26,8 +27,12 @@ export interface Lab {
   readonly accelerator: Accelerator;
   readonly releaseFolder: string;
   readonly release: Release;
+  /** The recipe it was built from, for scenarios that need another release. */
+  readonly recipe: string;
   /** A node that came to Ready by its first boot, saved with its memory; made when first asked for. */
   ready?: Promise<ReadyNode>;
+  /** The same node's disk after a shutdown. */
+  readyOff?: Promise<ReadyNode>;
 }
 
 interface ReadyNode {
@@ -37,7 +42,7 @@ interface ReadyNode {
 
 export async function openLab(
   context: Context,
-  facts: { folder: string; base: string; accelerator: Accelerator; releaseFolder: string },
+  facts: Pick<Lab, 'folder' | 'base' | 'accelerator' | 'releaseFolder' | 'recipe'>,
 ): Promise<Lab> {
   return { context, ...facts, release: await readRelease(facts.releaseFolder) };
 }
@@ -68,6 +73,31 @@ export class Stage {
 
   get extensionName(): string {
     return this.lab.release.name;
+  }
+
+  /** The extension for the guests. */
+  get amd64(): Release['images'][number] {
+    const image = this.lab.release.images.find(({ architecture }) => architecture === 'amd64');
+    if (image === undefined) {
+      throw new SextantError('input', `${this.lab.releaseFolder}: has no extension for amd64`, {
+        hint: 'build with `--arch amd64`',
+      });
+    }
+    return image;
+  }
+
+  /** What a node's console has shown so far. */
+  consoleOf(node: LabNode): Promise<string> {
+    return readFile(node.machine.consoleLog, 'utf8');
+  }
+
+  /** The activation of another release, served at `url`. */
+  activationOf(
+    { release, folder }: BuiltRelease,
+    url: string,
+    choices: ActivationChoices = {},
+  ): Promise<string> {
+    return releaseActivation(release, folder, { url, ...choices });
   }
 
   /** Serves the lab's release (as `/release/`) and further folders to the guests. */
@@ -117,6 +147,20 @@ export class Stage {
     const request = this.#request({}, { ...more, machine: { extra: ['-loadvm', SNAPSHOT] } });
     const copy = await this.#copy(disk, request);
     return { node: await this.#boot(request, copy), server };
+  }
+
+  /** The disk of a node that came to Ready by its first boot and was shut down, and its release server. */
+  async readyDisk(): Promise<ReadyNode> {
+    this.lab.readyOff ??= this.#shutDownReady();
+    return this.lab.readyOff;
+  }
+
+  async #shutDownReady(): Promise<ReadyNode> {
+    const { node, server } = await this.readyNode({ name: 'ready' });
+    await node.powerOff();
+    const disk = join(this.lab.folder, 'ready-off.qcow2');
+    await rename(join(node.folder, 'disk.qcow2'), disk);
+    return { disk, server };
   }
 
   async #copy(disk: string, request: NodeRequest): Promise<string> {
@@ -205,7 +249,6 @@ export class Stage {
 }
 
 async function keepJournal(node: LabNode): Promise<void> {
-  const { writeFile } = await import('node:fs/promises');
   const limit = new Promise<undefined>((resolve) => setTimeout(resolve, 60_000, undefined).unref());
   const journal = await Promise.race([
     node.try('journalctl -b --no-pager -o short-monotonic').catch(() => undefined),
@@ -243,4 +286,6 @@ export async function closeLab(lab: Lab): Promise<void> {
   const ready = await lab.ready?.catch(() => undefined);
   await ready?.server.close();
   if (ready !== undefined) await rm(join(lab.folder, 'ready-node'), { recursive: true, force: true });
+  await rm(join(lab.folder, 'ready-off.qcow2'), { force: true });
+  await rm(join(lab.folder, 'variants'), { recursive: true, force: true });
 }

@@ -233,6 +233,7 @@ export async function openConsole(
 interface TestOptions {
   readonly core?: string;
   readonly release: string;
+  readonly recipe: string;
   readonly results: string;
   readonly list?: boolean;
   readonly json?: boolean;
@@ -257,7 +258,7 @@ export async function test(names: readonly string[], options: TestOptions, conte
   const atOnce = parallelism(availableParallelism());
   await checkRoom({ nodes: Math.min(atOnce, scenarios.length), memory: 4096 }, folder);
   const base = await coreFrom(options.core, context);
-  const lab = await openLab(context, { folder, base, accelerator, releaseFolder });
+  const lab = await openLab(context, { folder, base, accelerator, releaseFolder, recipe: options.recipe });
   const results = await runScenarios(lab, scenarios, { atOnce, results: resolve(options.results) });
   if (options.json) process.stdout.write(`${JSON.stringify(results)}\n`);
   else {

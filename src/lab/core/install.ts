@@ -15,7 +15,7 @@ const DISK_SIZE = 12;
 const INSTALL_SECONDS = 30 * 60;
 
 /** What the installed system keeps as its own configuration. Smaller partitions than the defaults, which want more than 16 GiB. */
-const INSTALL_CONFIG = `#cloud-config
+export const INSTALL_CONFIG = `#cloud-config
 install:
   device: /dev/vda
   partitions:
@@ -38,13 +38,14 @@ export type LiveMedium =
 
 /**
  * Lays a disk out by the real installer (kairos-agent manual-install) in a live guest: `to` becomes a raw, sparse disk that boots
- * through its own GRUB. Throws `tool` with the end of what the installer said.
+ * through its own GRUB. `userData` is what the installer is given and keeps in /oem. Throws `tool` with the end of what the installer said.
  */
 export async function installDisk(
   medium: LiveMedium,
   to: string,
   work: string,
   context: Context,
+  userData: string = INSTALL_CONFIG,
 ): Promise<void> {
   const { signal, progress } = context;
   await mkdir(work, { recursive: true });
@@ -90,7 +91,7 @@ export async function installDisk(
       signal.addEventListener('abort', stop, { once: true });
       limit.addEventListener('abort', stop, { once: true });
       try {
-        await install(machine, step);
+        await install(machine, step, userData);
       } catch (error) {
         signal.throwIfAborted();
         if (limit.aborted)
@@ -120,11 +121,11 @@ const MASK_AUTOMATIC_INSTALL = `  - name: Sextant lab installs by itself
     - systemctl mask --runtime --now kairos-installer kairos-webui kairos || true
 `;
 
-async function install(machine: Machine, step: Step): Promise<void> {
+async function install(machine: Machine, step: Step, userData: string): Promise<void> {
   step.update({ note: 'starting the live system' });
   await machine.channel.greeting();
   step.update({ note: 'kairos-agent manual-install' });
-  const config = Buffer.from(INSTALL_CONFIG).toString('base64');
+  const config = Buffer.from(userData).toString('base64');
   const { code, output } = await machine.channel.run(
     `echo ${config} | base64 -d >/run/install.yaml
 kairos-agent manual-install --device /dev/vda /run/install.yaml && sync`,
