@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Architecture } from '../support/architecture.ts';
 import { SextantError } from '../support/errors.ts';
+import { CORE_FACTS, checkCore } from './core-check.ts';
 import type { Accelerator } from './machine/accelerator.ts';
 import type { GuestResult } from './machine/channel.ts';
 import { channelCloudConfig } from './machine/channel-guest.ts';
@@ -41,7 +42,7 @@ export interface LabNode {
   run(script: string): Promise<string>;
   /** The same, any exit code. */
   try(script: string, onOutput?: (text: string) => void): Promise<GuestResult>;
-  /** Follows this boot through its steps; seconds since power-on (or since the restart) of each. */
+  /** Follows this boot through its steps, after a look at what image it is; seconds since power-on (or since the restart) of each. */
   watch(options: {
     readonly extensionName: string;
     /** Whether the guest has an API server of its own; an agent's boot is followed until the merge. */
@@ -160,6 +161,7 @@ function labNode(
       const firmware = Math.max(0, (heardAt - bootedAt) / 1000 - uptime);
       mark('firmware', firmware);
       mark('initramfs', firmware + uptime);
+      checkCore(name, (await runs(CORE_FACTS)).output);
       let rest = '';
       const take = (text: string) => {
         const lines = (rest + text).split('\n');

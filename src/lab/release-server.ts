@@ -80,7 +80,7 @@ async function answer(
     path === undefined
       ? undefined
       : await stat(path).then(
-          (found) => found.size,
+          (found) => (found.isFile() ? found.size : undefined),
           () => undefined,
         );
   if (path === undefined || size === undefined) {

@@ -28,7 +28,9 @@ export async function serveControl(
 ): Promise<() => void> {
   const server = createServer((socket) => {
     socket.on('error', () => {}); // Whoever asked has gone.
-    createInterface({ input: socket }).once('line', (line) => {
+    const lines = createInterface({ input: socket });
+    lines.on('error', () => {});
+    lines.once('line', (line) => {
       void handle(line, nodes, down, (answer) => socket.write(`${JSON.stringify(answer)}\n`)).finally(() =>
         socket.end(),
       );

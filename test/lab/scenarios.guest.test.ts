@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { coreFrom } from '../../src/lab/core-source.ts';
@@ -21,6 +21,7 @@ const context = { cache: cacheFolder(), progress, signal: abort.signal };
 let lab: Lab;
 
 beforeAll(async () => {
+  await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const releaseFolder = join(folder, 'release');
   const opened = await openRecipe({ recipe: RECIPE, context, frozen: false, architectures: ['amd64'] });

@@ -58,7 +58,9 @@ export function openChannel(path: string): Channel {
     abandon('the guest ended before it answered');
     for (const tell of greeted.splice(0)) tell();
   });
-  createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
+  const lines = createInterface({ input: socket });
+  lines.on('error', () => {}); // The socket's errors again; its `close` follows.
+  lines.on('line', (line) => {
     const [kind, first = '', second = ''] = line.split(' ');
     if (kind === 'hello') {
       if (boot !== undefined && boot.bootId !== first) abandon('the guest restarted before it answered');

@@ -32,6 +32,7 @@ export async function connectQmp(path: string): Promise<Qmp> {
     waiting.clear();
   });
   const lines = createInterface({ input: socket });
+  lines.on('error', () => {}); // The socket's errors again.
   lines.on('line', (line) => {
     const answer = JSON.parse(line) as Answer;
     if (answer.event !== undefined) {
