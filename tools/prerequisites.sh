@@ -13,10 +13,10 @@ die() {
 declare -A package=(
   [xz]=xz-utils [zstd]=zstd [unshare]=util-linux [mount]=mount [tar]=tar [ip]=iproute2
   [mmdebstrap]=mmdebstrap [openssl]=openssl [curl]=curl [shellcheck]=shellcheck [dpkg-deb]=dpkg [setpriv]=util-linux
-  [qemu-aarch64-static]=qemu-user-static [busybox]=busybox-static [newuidmap]=uidmap
+  [qemu-aarch64-static]=qemu-user-static [busybox]=busybox-static [newuidmap]=uidmap [pip3]=python3-pip
 )
 build=(xz zstd unshare mount tar ip)
-test=(mmdebstrap openssl curl shellcheck dpkg-deb setpriv qemu-aarch64-static busybox newuidmap)
+test=(mmdebstrap openssl curl shellcheck dpkg-deb setpriv qemu-aarch64-static busybox newuidmap pip3)
 
 needed=()
 for group in "$@"; do

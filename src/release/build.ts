@@ -17,7 +17,7 @@ import { materializeComponents } from './components.ts';
 import { addressWords } from './hook-answers.ts';
 import { hookOutcome } from './hook-step.ts';
 import { readRelease } from './read.ts';
-import { sbomText } from './sbom.ts';
+import { sbomText, sha1sOf } from './sbom.ts';
 import { openTools, type Session, type Tools } from './session.ts';
 import type { Release, ReleasedComponent, ReleasedImage } from './types.ts';
 
@@ -182,6 +182,7 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
         architecture,
         locked,
         entries: tree.entries,
+        sha1s: await sha1sOf(tree.root, tree.entries, sources.signal),
         image: { file: `${base}.raw`, sha256: image.sha256 },
         timestamp: sourceDate(),
       }),
