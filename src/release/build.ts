@@ -12,6 +12,7 @@ import { bytesText, inStep } from '../support/progress.ts';
 import { VERSION } from '../support/version.ts';
 import { buildTree } from '../tree/index.ts';
 import { releaseActivation } from './activation.ts';
+import { keepWithinLimit } from './cache-limit.ts';
 import { checksumsText, verifyChecksums } from './checksums.ts';
 import { materializeComponents } from './components.ts';
 import { addressWords } from './hook-answers.ts';
@@ -27,6 +28,8 @@ export interface BuildRequest {
   readonly architectures: readonly Architecture[];
   /** Folder of the release; replaced as a whole when the build has succeeded. */
   readonly output: string;
+  /** Bytes that the cache may have when the build is done; what the build used is kept all the same. */
+  readonly cacheLimit: number;
 }
 
 /** Every inode's time and the SBOM's: 1980-01-01, or SOURCE_DATE_EPOCH (reproducible-builds.org). Seconds since 1970. */
@@ -94,6 +97,7 @@ export async function buildRelease(request: BuildRequest): Promise<{ release: Re
     await replaceFolder(folder, output);
     return made;
   });
+  await keepWithinLimit(session.sources, request.cacheLimit);
   return { release, fresh: true };
 }
 
