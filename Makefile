@@ -34,6 +34,7 @@ check: node_modules/.ready ## format, lint, types, unused code, unit tests: unde
 tools: ## the field's own tools that judge formats in the tests
 	@tools/judges.sh
 	@tools/judges-go.sh
+	@tools/judges-python.sh
 
 bench: build ## every figure in docs/benchmarks.md, measured anew
 	@tools/prerequisites.sh build test

@@ -11,7 +11,7 @@ Exit codes:
 
 Environment:
   SEXTANT_CACHE        folder of the cache (default: ~/.cache/sextant)
-  SEXTANT_CACHE_LIMIT  its size limit in bytes
+  SEXTANT_CACHE_LIMIT  its size limit, such as 500M or 20G (the default); builds keep to it
   NO_COLOR             no colours`;
 
 /** Ctrl-C aborts what is under way, so that it cleans up; a second one ends the process at once. */

@@ -4,6 +4,7 @@ import { lockFileOf } from '../lock/lock.ts';
 import { buildRelease } from '../release/build.ts';
 import { openRecipe } from '../release/open.ts';
 import type { Release } from '../release/types.ts';
+import { cacheLimit } from '../sources/cache.ts';
 import { SextantError } from '../support/errors.ts';
 import type { Lab } from './stage.ts';
 
@@ -39,6 +40,6 @@ export async function variantRelease(
   await writeFile(recipe, changed);
   await copyFile(lockFileOf(lab.recipe), lockFileOf(recipe)).catch(() => {});
   const opened = await openRecipe({ recipe, context: lab.context, frozen: false, architectures: ['amd64'] });
-  const { release } = await buildRelease({ ...opened, output: join(own, 'dist') });
+  const { release } = await buildRelease({ ...opened, output: join(own, 'dist'), cacheLimit: cacheLimit() });
   return { folder: join(own, 'dist'), release, rootHash: release.images[0]?.rootHash ?? '' };
 }

@@ -12,12 +12,13 @@ import { bytesText, inStep } from '../support/progress.ts';
 import { SOURCE_DIGEST, VERSION } from '../support/version.ts';
 import { buildTree } from '../tree/index.ts';
 import { releaseActivation } from './activation.ts';
+import { keepWithinLimit } from './cache-limit.ts';
 import { checksumsText, verifyChecksums } from './checksums.ts';
 import { materializeComponents } from './components.ts';
 import { addressWords } from './hook-answers.ts';
 import { hookOutcome } from './hook-step.ts';
 import { readRelease } from './read.ts';
-import { sbomText } from './sbom.ts';
+import { sbomText, sha1sOf } from './sbom.ts';
 import { openTools, type Session, type Tools } from './session.ts';
 import type { Release, ReleasedComponent, ReleasedImage } from './types.ts';
 
@@ -27,6 +28,8 @@ export interface BuildRequest {
   readonly architectures: readonly Architecture[];
   /** Folder of the release; replaced as a whole when the build has succeeded. */
   readonly output: string;
+  /** Bytes that the cache may have when the build is done; what the build used is kept all the same. */
+  readonly cacheLimit: number;
 }
 
 /** Every inode's time and the SBOM's: 1980-01-01, or SOURCE_DATE_EPOCH (reproducible-builds.org). Seconds since 1970. */
@@ -101,6 +104,7 @@ export async function buildRelease(request: BuildRequest): Promise<{ release: Re
     await replaceFolder(folder, output);
     return made;
   });
+  await keepWithinLimit(session.sources, request.cacheLimit);
   return { release, fresh: true };
 }
 
@@ -150,6 +154,7 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
           plugin: recipe.provider.plugin,
           version,
           output: join(work, 'root'),
+          getcap: tools.getcap,
           signal: sources.signal,
         }),
       ({ entries }) => {
@@ -189,6 +194,7 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
         architecture,
         locked,
         entries: tree.entries,
+        sha1s: await sha1sOf(tree.root, tree.entries, sources.signal),
         image: { file: `${base}.raw`, sha256: image.sha256 },
         timestamp: sourceDate(),
       }),

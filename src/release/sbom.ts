@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import type { LockedArchitecture, LockedBlob, LockedComponent } from '../lock/types.ts';
 import { findComponent } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { Architecture } from '../support/architecture.ts';
-import { sha256 } from '../support/files.ts';
+import { fileHash, sha256 } from '../support/files.ts';
 import { VERSION } from '../support/version.ts';
 import type { TreeEntry } from '../tree/types.ts';
 
@@ -12,6 +14,8 @@ interface SbomRequest {
   readonly architecture: Architecture;
   readonly locked: LockedArchitecture;
   readonly entries: readonly TreeEntry[];
+  /** SHA-1 of each file of the extension, by path: SPDX 2.3 demands it (8.4). */
+  readonly sha1s: ReadonlyMap<string, string>;
   readonly image: { readonly file: string; readonly sha256: string };
   /** Seconds since 1970 written as the time of creation. */
   readonly timestamp: number;
@@ -22,7 +26,9 @@ interface SpdxPackage {
   readonly name: string;
   readonly versionInfo: string;
   readonly downloadLocation: string;
-  readonly filesAnalyzed: false;
+  readonly filesAnalyzed: boolean;
+  readonly packageVerificationCode?: { readonly packageVerificationCodeValue: string };
+  readonly licenseInfoFromFiles?: readonly string[];
   readonly licenseConcluded: string;
   readonly licenseDeclared: string;
   readonly copyrightText: string;
@@ -31,21 +37,48 @@ interface SpdxPackage {
   readonly comment?: string;
 }
 
+/** SHA-1 of the files that a bill of materials lists, out of the extension's tree. */
+export async function sha1sOf(
+  root: string,
+  entries: readonly TreeEntry[],
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const sha1s = new Map<string, string>();
+  for (const { path } of entries.filter(isListed)) {
+    sha1s.set(path, (await fileHash(join(root, path), 'sha1', signal)).digest);
+  }
+  return sha1s;
+}
+
+function isListed({ kind, disposition, sha256: digest }: TreeEntry): boolean {
+  return kind === 'file' && disposition !== 'dropped' && digest !== undefined;
+}
+
 /**
- * The bill of materials of one extension: SPDX 2.3 JSON (https://spdx.github.io/spdx-spec/v2.3/). The extension contains its
- * components; a component is made from what the lock pins for it (archives, packages, every Go module of a build) and contains the
- * files that came from it, each with SHA-256. The same inputs give the same text.
+ * The bill of materials of one extension: SPDX 2.3 JSON (https://spdx.github.io/spdx-spec/v2.3/). The extension contains its components and
+ * files; a file is generated from the component it came with, a component from what the lock pins for it (archives, packages, every Go
+ * module of a build). The same inputs give the same text.
  */
 export function sbomText(request: SbomRequest): string {
-  const { recipe, version, architecture, locked, entries, image } = request;
+  const { recipe, version, architecture, locked, entries, image, sha1s } = request;
+  const listed = entries.filter(isListed);
+  const sha1Of = (entry: TreeEntry) => sha1s.get(entry.path) ?? '';
   const extension: SpdxPackage = {
     ...spdxPackage(`extension-${recipe.name}`, recipe.name, version),
+    filesAnalyzed: true,
+    // 7.9: SHA-1 of the sorted SHA-1 of all files.
+    packageVerificationCode: {
+      packageVerificationCodeValue: createHash('sha1')
+        .update(listed.map(sha1Of).sort().join(''))
+        .digest('hex'),
+    },
+    licenseInfoFromFiles: ['NOASSERTION'],
     checksums: [{ algorithm: 'SHA256', checksumValue: image.sha256 }],
     comment: `System extension ${image.file} for ${architecture}`,
   };
   const packages = new Map<string, SpdxPackage>([[extension.SPDXID, extension]]);
   const relationships = [relation('SPDXRef-DOCUMENT', 'DESCRIBES', extension.SPDXID)];
-  const owners = new Map<string, string>([['sextant', extension.SPDXID]]);
+  const owners = new Map<string, string>();
 
   for (const component of locked.components) {
     const described = componentPackage(recipe, component);
@@ -73,18 +106,22 @@ export function sbomText(request: SbomRequest): string {
     relationships.push(relation(distribution.SPDXID, 'GENERATED_FROM', made.SPDXID));
   }
 
-  const files = entries
-    .filter((entry) => entry.kind === 'file' && entry.disposition !== 'dropped' && entry.sha256 !== undefined)
-    .map((entry) => ({
-      SPDXID: `SPDXRef-file-${sha256(entry.path).slice(0, 20)}`,
-      fileName: `.${entry.path}`,
-      checksums: [{ algorithm: 'SHA256', checksumValue: entry.sha256 }],
-      licenseConcluded: 'NOASSERTION',
-      licenseInfoInFiles: ['NOASSERTION'],
-      copyrightText: 'NOASSERTION',
-      owner: owners.get(entry.component) ?? extension.SPDXID,
-    }));
-  relationships.push(...files.map((file) => relation(file.owner, 'CONTAINS', file.SPDXID)));
+  const files = listed.map((entry) => ({
+    SPDXID: `SPDXRef-file-${sha256(entry.path).slice(0, 20)}`,
+    fileName: `.${entry.path}`,
+    checksums: [
+      { algorithm: 'SHA1', checksumValue: sha1Of(entry) },
+      { algorithm: 'SHA256', checksumValue: entry.sha256 },
+    ],
+    licenseConcluded: 'NOASSERTION',
+    licenseInfoInFiles: ['NOASSERTION'],
+    copyrightText: 'NOASSERTION',
+  }));
+  files.forEach(({ SPDXID }, index) => {
+    relationships.push(relation(extension.SPDXID, 'CONTAINS', SPDXID));
+    const owner = owners.get(listed[index]?.component ?? '');
+    if (owner !== undefined) relationships.push(relation(SPDXID, 'GENERATED_FROM', owner));
+  });
 
   const document = {
     spdxVersion: 'SPDX-2.3',
@@ -97,7 +134,7 @@ export function sbomText(request: SbomRequest): string {
       creators: [`Tool: sextant-${VERSION}`],
     },
     packages: [...packages.values()],
-    files: files.map(({ owner: _owner, ...file }) => file),
+    files,
     relationships,
   };
   return `${JSON.stringify(document, null, 1)}\n`;

@@ -15,7 +15,17 @@ export async function fileDigest(
   path: string,
   signal?: AbortSignal,
 ): Promise<{ sha256: string; size: number }> {
-  const hash = createHash('sha256');
+  const { digest, size } = await fileHash(path, 'sha256', signal);
+  return { sha256: digest, size };
+}
+
+/** Digest (hexadecimal) and size in bytes of a file, streamed. */
+export async function fileHash(
+  path: string,
+  algorithm: 'sha1' | 'sha256',
+  signal?: AbortSignal,
+): Promise<{ digest: string; size: number }> {
+  const hash = createHash(algorithm);
   let size = 0;
   for await (const piece of createReadStream(path, {
     highWaterMark: 1024 * 1024,
@@ -24,7 +34,7 @@ export async function fileDigest(
     hash.update(piece as Buffer);
     size += (piece as Buffer).length;
   }
-  return { sha256: hash.digest('hex'), size };
+  return { digest: hash.digest('hex'), size };
 }
 
 /** A name next to `path` that nothing else uses; on the same file system, so that it can be renamed into place. */

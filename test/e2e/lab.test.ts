@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Release } from '../../src/release/types.ts';
+import { spdxProblems } from '../release/spdx-tools.ts';
 import { sextant } from '../sextant.ts';
 
 // The main job on real input: recipes/lab.yaml with its committed lock, real Kubernetes, containerd, runc, CNI plug-ins, etcd and
@@ -97,6 +98,18 @@ describe.each(['amd64', 'arm64'] as const)('the %s extension', (architecture) =>
     });
     expect(at('/usr/bin/edgevpn')).toMatchObject({ component: 'edgevpn' });
     expect(at('/usr/lib/kairos/providers/agent-provider-kairos')).toBeDefined();
+  });
+
+  test('has a bill of materials that the SPDX project’s own tools find valid', () => {
+    expect(spdxProblems(join(dist, image().sbom))).toBe('');
+    // They do look: a relationship to a package that is not there is told.
+    const sbom = readFileSync(join(dist, image().sbom), 'utf8');
+    const broken = join(work, `broken-${architecture}.spdx.json`);
+    writeFileSync(
+      broken,
+      sbom.replace(/"relatedSpdxElement": ?"SPDXRef-[^"]+"/, '"relatedSpdxElement":"SPDXRef-none"'),
+    );
+    expect(spdxProblems(broken)).toContain('SPDXRef-none');
   });
 
   test('differs from itself in nothing', () => {

@@ -7,6 +7,7 @@ import { chosenScenarios, lookFurther, runScenario } from '../../src/lab/run-sce
 import { closeLab, type Lab, openLab } from '../../src/lab/stage.ts';
 import { buildRelease } from '../../src/release/build.ts';
 import { openRecipe } from '../../src/release/open.ts';
+import { cacheLimit } from '../../src/sources/cache.ts';
 import { cacheFolder } from '../../src/support/context.ts';
 import { terminalProgress } from '../../src/support/terminal.ts';
 
@@ -25,7 +26,7 @@ beforeAll(async () => {
   await mkdir(folder, { recursive: true });
   const releaseFolder = join(folder, 'release');
   const opened = await openRecipe({ recipe: RECIPE, context, frozen: false, architectures: ['amd64'] });
-  await buildRelease({ ...opened, output: releaseFolder });
+  await buildRelease({ ...opened, output: releaseFolder, cacheLimit: cacheLimit() });
   const accelerator = await findAccelerator(context.signal);
   progress.say(
     accelerator.name === 'kvm' ? 'guests run under KVM' : `guests are emulated: ${accelerator.why}`,

@@ -62,6 +62,7 @@ const document = () =>
           component: 'hook',
         },
       ],
+      sha1s: new Map([['/usr/bin/edgevpn', '9'.repeat(40)]]),
       image: { file: 'e.sysext.raw', sha256: '8'.repeat(64) },
       timestamp: 315532800,
     }),
@@ -94,10 +95,15 @@ test('delivered files belong to their component, dropped ones are not listed', (
   expect(files).toHaveLength(1);
   expect(files[0]).toMatchObject({
     fileName: './usr/bin/edgevpn',
-    checksums: [{ checksumValue: '6'.repeat(64) }],
+    checksums: [{ checksumValue: '9'.repeat(40) }, { checksumValue: '6'.repeat(64) }],
   });
   expect(relationships).toContainEqual({
-    spdxElementId: 'SPDXRef-component-edgevpn',
+    spdxElementId: files[0].SPDXID,
+    relationshipType: 'GENERATED_FROM',
+    relatedSpdxElement: 'SPDXRef-component-edgevpn',
+  });
+  expect(relationships).toContainEqual({
+    spdxElementId: 'SPDXRef-extension-provider-kairos',
     relationshipType: 'CONTAINS',
     relatedSpdxElement: files[0].SPDXID,
   });

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -69,6 +69,32 @@ describe('pruning', () => {
         inUseBytes: 100,
       });
       await stat(blob(cache, 'b'));
+    }));
+
+  test('looks at what Go keeps: its modules as a whole, its build cache file by file, an hour younger than it seems', () =>
+    withFolder(async (cache) => {
+      await put(join(cache, 'go/mod/a.b/c@v1.0.0/go.mod'), 100, 9);
+      await utimes(join(cache, 'go/mod'), new Date(now), new Date(now - 6 * HOUR));
+      await put(join(cache, 'go/build/00/old-d'), 100, 5);
+      await put(blob(cache, 'a'), 100, 4.5);
+      await put(join(cache, 'go/build/ff/new-d'), 100, 5.2);
+      await put(join(cache, 'go/build/trim.txt'), 10, 9);
+      expect(await pruneCache({ cache, limitBytes: 350, now })).toMatchObject({ removed: 1, keptBytes: 300 });
+      expect(await readdir(join(cache, 'go'))).toEqual(['build']);
+      expect(await pruneCache({ cache, limitBytes: 250, now })).toMatchObject({ removed: 1, keptBytes: 200 });
+      expect((await cacheStatus({ cache })).blobs.count).toBe(0);
+      expect(await pruneCache({ cache, limitBytes: 0, keepSince: now - 4.1 * HOUR, now })).toMatchObject({
+        removed: 1,
+        inUseBytes: 100,
+      });
+      expect(await readdir(join(cache, 'go/build/00'))).toEqual(['old-d']);
+    }));
+
+  test('counts what a file with holes takes, not its length', () =>
+    withFolder(async (cache) => {
+      await put(blob(cache, 'a'), 0, 1);
+      await truncate(blob(cache, 'a'), 1024 ** 3);
+      expect((await cacheStatus({ cache })).bytes).toBeLessThan(1024 ** 2);
     }));
 
   test('does not mind processes that have ended', () =>

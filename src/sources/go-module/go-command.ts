@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Architecture } from '../../support/architecture.ts';
 import { SextantError } from '../../support/errors.ts';
 import { type RunResult, run, toolEnvironment } from '../../support/subprocess.ts';
+import { touch } from '../built.ts';
 import { mirrored } from '../mirrors.ts';
 import type { SourceContext } from '../types.ts';
 
@@ -135,6 +136,7 @@ export interface GoRun {
 /** Runs the go command. Its failures become errors about the component: `verification`, `network`, `input` or `tool`. */
 export async function runGo(args: readonly string[], how: GoRun): Promise<RunResult> {
   await mkdir(how.env.HOME ?? '/', { recursive: true });
+  if (how.env.GOMODCACHE !== undefined) await touch(how.env.GOMODCACHE);
   let rest = '';
   try {
     return await run(how.program, args, {
