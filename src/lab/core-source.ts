@@ -10,7 +10,7 @@ import { run } from '../support/subprocess.ts';
 import { coreDisk } from './core/index.ts';
 import { INSTALLATION, installDisk } from './core/install.ts';
 import { partitionByLabel } from './machine/disk.ts';
-import { tool } from './machine/programs.ts';
+import { checkPrograms, tool } from './machine/programs.ts';
 
 type Kind = 'iso' | 'gpt' | 'qcow2' | 'xz' | 'zstd' | 'gzip';
 
@@ -50,6 +50,7 @@ const UNPACK: Readonly<Record<'xz' | 'zstd' | 'gzip', string>> = {
  * Throws `input` for what is no Kairos image.
  */
 export async function coreFrom(source: string | undefined, context: Context): Promise<string> {
+  await checkPrograms();
   if (source === undefined) return coreDisk(context);
   return withLocalFile(source, context, (path) => diskOf(path, source, context));
 }
@@ -72,6 +73,7 @@ async function diskOf(path: string, source: string, context: Context): Promise<s
     async (folder) => {
       const disk = join(folder, 'disk.raw');
       if (kind === 'iso') {
+        await checkPrograms(['xorriso']);
         const work = join(folder, 'work');
         await mkdir(work);
         await installDisk({ iso: path }, disk, work, context);

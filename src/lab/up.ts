@@ -4,6 +4,7 @@ import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ActivationChoices, releaseActivation } from '../release/activation.ts';
 import { readRelease } from '../release/read.ts';
+import type { Release } from '../release/types.ts';
 import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
 import { bytesText } from '../support/progress.ts';
@@ -64,6 +65,14 @@ export async function checkRoom(
   }
 }
 
+/** The nodes are amd64. Throws `input` for a release without an extension for them. */
+export function checkArchitecture(release: Release, folder: string): void {
+  if (release.images.some(({ architecture }) => architecture === 'amd64')) return;
+  throw new SextantError('input', `${folder}: has no extension for amd64, which the node is`, {
+    hint: 'build with `--arch amd64`, or name another release with --release',
+  });
+}
+
 /** One lab of this name at a time. Throws `usage` for the second. */
 export async function claimName(name: string): Promise<void> {
   if (!/^[a-z0-9][a-z0-9-]{0,30}$/.test(name)) {
@@ -113,15 +122,7 @@ export async function startLab(request: UpRequest, context: Context): Promise<Ru
   };
   try {
     const release = await readRelease(request.releaseFolder);
-    if (!release.images.some(({ architecture }) => architecture === 'amd64')) {
-      throw new SextantError(
-        'input',
-        `${request.releaseFolder}: has no extension for amd64, which the node is`,
-        {
-          hint: 'build with `--arch amd64`, or name another release with --release',
-        },
-      );
-    }
+    checkArchitecture(release, request.releaseFolder);
     if (request.disk === undefined) {
       server = await serveRelease({ release: request.releaseFolder });
       const base = await coreFrom(request.core, context);

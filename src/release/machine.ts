@@ -30,6 +30,7 @@ export async function checkMachine(cache: string): Promise<Check[]> {
     overlay(),
     binfmt(),
     space(cache),
+    guests(),
   ]);
 }
 
@@ -94,6 +95,16 @@ async function overlay(): Promise<Check> {
       fix: 'use Linux 5.11 or newer with overlayfs, or run as root',
     };
   }
+}
+
+async function guests(): Promise<Check> {
+  const found = await program(
+    'qemu-system-x86_64',
+    ['--version'],
+    'the lab (`sextant lab`)',
+    'apt-get install -y qemu-system-x86 qemu-utils e2fsprogs',
+  );
+  return found.state === 'missing' ? { ...found, state: 'limited' } : found;
 }
 
 async function binfmt(): Promise<Check> {

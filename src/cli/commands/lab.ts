@@ -12,7 +12,7 @@ import { SCENARIOS } from '../../lab/scenarios/index.ts';
 import { openLab } from '../../lab/stage.ts';
 import { findLab, findNode, labFolder, listLabs } from '../../lab/state.ts';
 import { askLab } from '../../lab/supervisor.ts';
-import { checkRoom, claimName, type UpRequest } from '../../lab/up.ts';
+import { checkArchitecture, checkRoom, claimName, type UpRequest } from '../../lab/up.ts';
 import { readRelease } from '../../release/read.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
@@ -52,6 +52,7 @@ export async function up(options: UpOptions, context: Context): Promise<void> {
   await claimName(request.name);
   for (const file of [request.config, request.disk]) if (file !== undefined) await stat(file);
   const release = await readRelease(request.releaseFolder);
+  checkArchitecture(release, request.releaseFolder);
   await checkRoom(request, labFolder(request.name));
   // What takes long the first time happens here, where progress can be seen.
   if (request.disk === undefined) await coreFrom(request.core, context);
@@ -248,7 +249,7 @@ export async function test(names: readonly string[], options: TestOptions, conte
   const scenarios = chosenScenarios(names);
   const releaseFolder = resolve(options.release);
   const folder = resolve(options.results, 'lab');
-  await readRelease(releaseFolder);
+  checkArchitecture(await readRelease(releaseFolder), releaseFolder);
   const accelerator = await findAccelerator(context.signal);
   context.progress.say(
     accelerator.name === 'kvm'

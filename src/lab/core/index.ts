@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { builtFolder } from '../../sources/built.ts';
 import type { Context } from '../../support/context.ts';
+import { checkPrograms } from '../machine/programs.ts';
 import { INSTALLATION, installDisk } from './install.ts';
 import { buildKairosInit, PROGRAMS } from './programs.ts';
 import { BASE, CORE, makeRoot, packRoot } from './root.ts';
@@ -33,6 +34,7 @@ export function coreImage(context: Context): Promise<LiveImage> {
 export async function coreDisk(context: Context): Promise<string> {
   const key = { kind: 'lab-disk', image: coreKey(), installation: INSTALLATION };
   const folder = await builtFolder(context, key, async (made) => {
+    await checkPrograms(['mmdebstrap', 'mksquashfs', 'xorriso']);
     const image = await coreImage(context);
     const work = join(made, 'work');
     await installDisk({ folder: image }, join(made, 'disk.raw'), work, context);

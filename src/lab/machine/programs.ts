@@ -1,3 +1,6 @@
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { SextantError } from '../../support/errors.ts';
 import { run } from '../../support/subprocess.ts';
 
 export const QEMU_HINT =
@@ -21,4 +24,32 @@ export function tool(name: string, args: readonly string[], signal: AbortSignal,
     ...(input === undefined ? {} : { input }),
     ...(missingHint === undefined ? {} : { missingHint }),
   });
+}
+
+/** What every lab needs; making the lab's own core image, and installing from an ISO, needs more. */
+const ALWAYS = ['qemu-system-x86_64', 'qemu-img', 'qemu-io', 'debugfs'];
+
+/** Refuses at once, before anything long begins, when programs are missing; all of them in one `tool` error. */
+export async function checkPrograms(more: readonly string[] = []): Promise<void> {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const missing: string[] = [];
+  for (const name of [...ALWAYS, ...more]) {
+    const found = await Promise.all(
+      folders.map((folder) =>
+        access(join(folder, name), constants.X_OK).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
+    if (!found.includes(true)) missing.push(name);
+  }
+  if (missing.length === 0) return;
+  throw new SextantError(
+    'tool',
+    `${missing.join(', ')}: program${missing.length === 1 ? '' : 's'} not found`,
+    {
+      hint: [...new Set(missing.map((name) => HINTS[name] ?? QEMU_HINT))].join('; '),
+    },
+  );
 }
