@@ -147,6 +147,7 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
           plugin: recipe.provider.plugin,
           version,
           output: join(work, 'root'),
+          getcap: tools.getcap,
           signal: sources.signal,
         }),
       ({ entries }) => {

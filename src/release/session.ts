@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Lock, LockedPackages } from '../lock/types.ts';
 import type { LoadedRecipe } from '../recipe/load.ts';
 import { materializePackages, toolCommand } from '../sources/debian/index.ts';
@@ -52,6 +54,8 @@ export interface Tools {
   readonly erofsVersion: string;
   /** Root file system of the hook's sandbox. */
   readonly hookRoot: string;
+  /** Command that runs getcap(8): the one of that root, else this machine's; empty where neither has it. */
+  readonly getcap: readonly string[];
   /** User mode emulator's file for each architecture that this machine cannot run. */
   readonly emulators: Readonly<Partial<Record<Architecture, string>>>;
 }
@@ -92,8 +96,20 @@ export async function openTools(
     mkfs: toolCommand(erofs, 'usr/bin/mkfs.erofs'),
     erofsVersion: erofsVersion(locked, host),
     hookRoot,
+    getcap: getcapCommand(hookRoot),
     emulators,
   };
+}
+
+function getcapCommand(hookRoot: string): readonly string[] {
+  try {
+    return toolCommand(hookRoot, 'getcap');
+  } catch {
+    // Users without rights often lack the folders for administrators in their PATH.
+    const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
+    const found = folders.map((folder) => join(folder, 'getcap')).find((path) => existsSync(path));
+    return found === undefined ? [] : [found];
+  }
 }
 
 /** "1.8.6-1" of erofs-utils in a lock. */

@@ -80,7 +80,7 @@ export async function buildTree(request: TreeRequest): Promise<Tree> {
     ...programs.warnings,
     ...(await cloudConfigWarnings(planned)),
     ...p2pWarnings(planned),
-    ...(await capabilityWarnings([request.upper, ...folders(request)], signal)),
+    ...(await capabilityWarnings(request.getcap, [request.upper, ...folders(request)], signal)),
   ];
   const known = await toEntries(planned, signal);
   const added = [

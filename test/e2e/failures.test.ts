@@ -123,6 +123,37 @@ describe('a hook', () => {
   });
 });
 
+describe('file capabilities that a hook sets', () => {
+  test('are named, because an extension does not carry them', async () => {
+    const at = await recipeFor({
+      fullRoot: true,
+      hook: { shell: 'echo x > /usr/bin/k3s; chmod 755 /usr/bin/k3s; setcap cap_net_raw+ep /usr/bin/k3s' },
+    });
+    const { code, stderr } = await startSextant(['build'], { cwd: at }).ended;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(
+      /^warning: \w+: \/usr\/bin\/k3s cap_net_raw=ep: file capabilities are not carried; /m,
+    );
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('cannot get lost where nothing can read them', async () => {
+    const at = await recipeFor({});
+    const without = join(folder, 'sbin');
+    await run('sh', ['-c', 'mkdir "$0" && cp /usr/sbin/chroot "$0"', without]);
+    const hidden = [
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      `mount -n --bind ${without} /usr/sbin && exec "$@"`,
+      'sh',
+    ];
+    const ended = await startSextant(['build'], { cwd: at, wrap: hidden, env: { SEXTANT_CACHE: cache } })
+      .ended;
+    await expectFailure(at, ended, 5, 'getcap: program not found');
+  });
+});
+
 describe('a version that does not exist', () => {
   const release = (version: string) => ({
     name: 'tool',

@@ -38,6 +38,8 @@ export interface SmallRecipe {
   readonly hook?: Readonly<Record<string, unknown>>;
   /** Components besides the provider. */
   readonly components?: readonly Readonly<Record<string, unknown>>[];
+  /** The root that real recipes have, instead of the small one. */
+  readonly fullRoot?: boolean;
   /** Further keys of the recipe, or other values for them. */
   readonly more?: Readonly<Record<string, unknown>>;
 }
@@ -52,11 +54,11 @@ export async function makeSmallRecipe(folder: string, recipe: SmallRecipe = {}):
   await copyFile(await plugin, join(folder, 'agent-provider-test'));
   await chmod(join(folder, 'agent-provider-test'), 0o755);
   await writeRecipe(folder, recipe);
-  await writeFile(join(folder, 'sextant.lock.json'), JSON.stringify(await seedLock()));
+  await writeFile(join(folder, 'sextant.lock.json'), JSON.stringify(await seedLock(recipe.fullRoot)));
 }
 
 /** A lock that holds the tools and fits no recipe. */
-async function seedLock(): Promise<Lock> {
+async function seedLock(fullRoot = false): Promise<Lock> {
   const lab = JSON.parse(await readFile('recipes/lab.lock.json', 'utf8')) as Lock;
   const { erofs, hookRoot } = lab.tools;
   return {
@@ -66,9 +68,11 @@ async function seedLock(): Promise<Lock> {
     tools: {
       erofs,
       qemu: {},
-      hookRoot: Object.fromEntries(
-        Object.entries(hookRoot).map(([architecture, packages]) => [architecture, smallRoot(packages)]),
-      ),
+      hookRoot: fullRoot
+        ? hookRoot
+        : Object.fromEntries(
+            Object.entries(hookRoot).map(([architecture, packages]) => [architecture, smallRoot(packages)]),
+          ),
     },
     architectures: {},
   };
@@ -77,7 +81,7 @@ async function seedLock(): Promise<Lock> {
 /** Writes the recipe alone, for a change of one that is there. */
 export async function writeRecipe(
   folder: string,
-  { hook, components = [], more }: SmallRecipe,
+  { hook, components = [], more, fullRoot }: SmallRecipe,
 ): Promise<void> {
   const value = {
     name: 'small',
@@ -98,7 +102,7 @@ export async function writeRecipe(
     ],
     architectures: [HOST],
     ...more,
-    hook: { rootPackages: ROOT, ...(more?.hook as object | undefined) },
+    hook: { ...(fullRoot ? {} : { rootPackages: ROOT }), ...(more?.hook as object | undefined) },
   };
   await writeFile(join(folder, 'sextant.yaml'), stringify(value));
 }

@@ -155,6 +155,7 @@ export async function requestFor(
     architecture,
     plugin: 'agent-provider-kairos',
     version: 'v1.36.3+k3s1',
+    getcap: ['true'], // What is laid down here has no capabilities.
     output: join(folder, 'tree'),
     ...changes,
   };
