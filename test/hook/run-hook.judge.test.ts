@@ -81,6 +81,18 @@ describe('a hook that succeeds', () => {
     expect(log).toContain('[init.provider.install data] installed by the script');
   });
 
+  it('writes with its modes into the upper layer and leaves the root as it is', async () => {
+    const script =
+      'echo program > /usr/bin/k3s; chmod 750 /usr/bin/k3s; echo new > /opt/kept; echo secret > /etc/k3s.env; chmod 600 /etc/k3s.env';
+    const before = await readFile(join(setup.root, 'opt/kept'), 'utf8');
+    const { upper } = await runHook(await request({ shell: script }));
+    const mode = async (name: string) => (await stat(join(upper, name))).mode & 0o7777;
+    expect([await mode('usr/bin/k3s'), await mode('etc/k3s.env')]).toEqual([0o750, 0o600]);
+    expect(await readFile(join(upper, 'opt/kept'), 'utf8')).toBe('new\n');
+    expect(await readFile(join(setup.root, 'opt/kept'), 'utf8')).toBe(before);
+    expect(existsSync(join(setup.root, 'usr/bin/k3s'))).toBe(false);
+  });
+
   it('lays down the same in every run', async () => {
     const lay = async () => {
       const { upper } = await runHook(
@@ -257,6 +269,12 @@ describe('a hook that goes wrong', () => {
     expect(error.code).toBe('tool');
     expect(error.message).toBe('the hook of agent-provider-test took longer than 2 s and was ended');
     expect(error.details).toContain('waiting for nothing');
+  });
+
+  it('by leaving programs behind it: they are ended with it', async () => {
+    const asked = await request({ shell: 'setsid sleep 4711 & sleep 4711' }, { timeoutSeconds: 1 });
+    expect((await failure(asked)).message).toContain('took longer than 1 s');
+    await expect.poll(() => holders(asked.workFolder), { timeout: 5_000 }).toEqual([]);
   });
 
   it('by asking for an address that is not in the lock, even when it goes on without', async () => {
