@@ -4,7 +4,7 @@ NODE ?= node
 export SEXTANT_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sextant
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check tools bench build format clean
+.PHONY: help quickstart test lab check tools bench build format clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s '	'
@@ -15,9 +15,15 @@ quickstart: ## build the Kubernetes extension and its activation file into dist/
 	@$(NODE) build/sextant.js quickstart
 
 test: ## everything needed, then all tests
-	@tools/prerequisites.sh build test
+	@tools/prerequisites.sh build test lab
 	@$(MAKE) --no-print-directory build tools
 	@npx vitest run
+
+lab: ## every scenario on real core nodes in QEMU (SCENARIOS="name ..." for some)
+	@tools/prerequisites.sh build lab
+	@$(MAKE) --no-print-directory build
+	@$(NODE) build/sextant.js build --recipe recipes/lab.yaml --output test-results/lab-release --arch amd64
+	@$(NODE) build/sextant.js lab test --release test-results/lab-release $(SCENARIOS)
 
 check: node_modules/.ready ## format, lint, types, unused code, unit tests: under a minute
 	@npx biome check .

@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 // unit: seconds, no network, no tool that is not on every machine.
 // judges: the field's own tools decide; they need what `make tools` installs.
 // e2e: recipes/lab.yaml from nothing to a release.
+// guests: scenarios on real core nodes in QEMU.
 // One after another: a cold end-to-end build compiles Kubernetes, and unit tests beside it would wait for a processor.
 let order = 0;
 const project = (name: string, include: string[], seconds: number, extra: object = {}) => ({
@@ -22,9 +23,12 @@ export default defineConfig({
     reporters: [process.env.CI ? 'verbose' : 'default', 'junit', './test/summary.ts'],
     outputFile: { junit: 'test-results/junit.xml' },
     projects: [
-      project('unit', ['test/**/*.test.ts'], 30, { exclude: ['test/**/*.judge.test.ts', 'test/e2e/**'] }),
+      project('unit', ['test/**/*.test.ts'], 30, {
+        exclude: ['test/**/*.judge.test.ts', 'test/**/*.guest.test.ts', 'test/e2e/**'],
+      }),
       project('judges', ['test/**/*.judge.test.ts'], 900, { exclude: ['test/e2e/**'] }),
       project('e2e', ['test/e2e/**/*.test.ts'], 3600, { fileParallelism: false }),
+      project('guests', ['test/**/*.guest.test.ts'], 5400, { fileParallelism: false }),
     ],
   },
 });

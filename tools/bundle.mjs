@@ -1,7 +1,8 @@
 // Bundles the command line into build/. Commands are split into chunks that load on use, so that `--help` stays fast;
 // workers and the sandbox's programs are files of their own, because other processes start them by path.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 const entryPoints = {
@@ -9,6 +10,13 @@ const entryPoints = {
   'hash-worker': 'src/image/hash-worker.ts',
   'sandbox-gate': 'src/hook/sandbox-gate.ts',
 };
+
+const sources = readdirSync('src', { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => join(entry.parentPath, entry.name));
+const digest = createHash('sha256');
+for (const path of [...sources, 'package-lock.json'].sort())
+  digest.update(`${path}\0`).update(readFileSync(path));
 
 const { outputFiles } = await build({
   entryPoints,
@@ -21,6 +29,7 @@ const { outputFiles } = await build({
   target: 'node20.19',
   sourcemap: true,
   legalComments: 'none',
+  define: { SEXTANT_SOURCE: JSON.stringify(digest.digest('hex')) },
   logLevel: 'warning',
   chunkNames: 'chunks/[name]-[hash]',
   // Some dependencies are CommonJS and ask for Node's own modules through require().

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# prerequisites.sh build [test]: what the build (and the tests) need of this machine. On Debian and its kin, as root, what is missing is
+# prerequisites.sh build [test] [lab]: what the build (the tests, the lab) need of this machine. On Debian and its kin, as root, what is missing is
 # installed; elsewhere it is named with the command to run.
 set -euo pipefail
 
@@ -14,8 +14,10 @@ declare -A package=(
   [xz]=xz-utils [zstd]=zstd [unshare]=util-linux [mount]=mount [tar]=tar [ip]=iproute2
   [mmdebstrap]=mmdebstrap [openssl]=openssl [curl]=curl [shellcheck]=shellcheck [dpkg-deb]=dpkg [setpriv]=util-linux
   [qemu-aarch64-static]=qemu-user-static [busybox]=busybox-static [newuidmap]=uidmap [pip3]=python3-pip
+  [qemu-system-x86_64]=qemu-system-x86 [qemu-img]=qemu-utils [mksquashfs]=squashfs-tools [xorriso]=xorriso [debugfs]=e2fsprogs
 )
 build=(xz zstd unshare mount tar ip)
+lab=(mmdebstrap qemu-system-x86_64 qemu-img mksquashfs xorriso debugfs)
 test=(mmdebstrap openssl curl shellcheck dpkg-deb setpriv qemu-aarch64-static busybox newuidmap pip3)
 
 needed=()

@@ -1,4 +1,4 @@
-import { nodePaths, UNIT_NAME } from './paths.ts';
+import { DAMAGED_UNIT_NAME, nodePaths, UNIT_NAME } from './paths.ts';
 import { activationScript } from './script.ts';
 import type { Activation, NodeFile } from './types.ts';
 
@@ -17,6 +17,22 @@ RestartPreventExitStatus=3
 StandardOutput=journal+console
 `;
 }
+
+function damagedUnit({ extensionName }: Activation, script: string): string {
+  return `[Unit]
+Description=Say which extension is damaged on the disk (${extensionName})
+
+[Service]
+Type=oneshot
+# It fails when there is something to say, so that \`systemctl --failed\` shows it.
+ExecStart=/bin/sh ${script} damaged
+StandardOutput=journal+console
+`;
+}
+
+// dm-verity sends this event for the first blocks that are wrong (Linux, drivers/md/dm-verity-target.c, verity_handle_err).
+const DAMAGED_RULE = `ACTION=="change", SUBSYSTEM=="block", ENV{DM_VERITY_ERR_BLOCK_NR}=="?*", RUN+="/usr/bin/systemctl start --no-block ${DAMAGED_UNIT_NAME}"
+`;
 
 function limits(seconds: number): string {
   return `[Unit]
@@ -40,6 +56,12 @@ export function nodeFiles(activation: Activation): NodeFile[] {
       content: limits(activation.mergeTimeoutSeconds),
     },
     { path: `${paths.units}/${UNIT_NAME}`, mode: 0o644, content: unit(activation, script) },
+    {
+      path: `${paths.units}/${DAMAGED_UNIT_NAME}`,
+      mode: 0o644,
+      content: damagedUnit(activation, script),
+    },
+    { path: `${paths.udevRules}/90-sextant.rules`, mode: 0o644, content: DAMAGED_RULE },
     ...(trust.mode === 'strict'
       ? [{ path: paths.certificate, mode: 0o644, content: trust.certificatePem }]
       : []),

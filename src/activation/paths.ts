@@ -10,6 +10,8 @@ export interface NodePaths {
   readonly runtime: string;
   /** Units and drop-ins of this boot; gone with it, so nothing stays after deactivation. */
   readonly units: string;
+  /** Rules of udev for this boot. */
+  readonly udevRules: string;
   /** immucore's sentinels: active_mode, passive_mode, recovery_mode, ... */
   readonly sentinels: string;
   /** Records of sextant-node; where there are any, they decide and this file does not. */
@@ -32,6 +34,7 @@ export function nodePaths(extensionName: string, root = ''): NodePaths {
     ),
     runtime: `${root}/run/sextant`,
     units: `${root}/run/systemd/system`,
+    udevRules: `${root}/run/udev/rules.d`,
     sentinels: `${root}/run/cos`,
     records: `${root}/opt/sextant/records`,
     releaseFile: `${root}/usr/lib/extension-release.d/extension-release.${extensionName}`,
@@ -49,3 +52,4 @@ export function nodePaths(extensionName: string, root = ''): NodePaths {
 }
 
 export const UNIT_NAME = 'sextant-activate.service';
+export const DAMAGED_UNIT_NAME = 'sextant-damaged.service';

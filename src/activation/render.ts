@@ -11,6 +11,9 @@ const FILE_COMMENTS: Readonly<Record<string, string>> = {
   'zz-sextant.conf':
     ' Kairos gives the merge 5 seconds; on a busy boot it takes longer, and is not repeated.',
   'sextant-activate.service': ' Runs the script below; tries again until the network is there.',
+  'sextant-damaged.service':
+    ' Says on the console which extension is damaged, when dm-verity meets a wrong byte.',
+  '90-sextant.rules': ' Starts it.',
   activate: ' Everything that happens on the node; see `sh /run/sextant/activate status`.',
   'ca.pem': ' Certificate authorities for the download, besides those of the node.',
 };

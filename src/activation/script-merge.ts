@@ -89,6 +89,31 @@ verified() {
   return 1
 }
 
+# Files of the extensions in which dm-verity has met a wrong byte since they were merged, one a line.
+damaged_files() {
+  for device in "$block_devices"/dm-*; do
+    grep -qs '^CRYPT-VERITY-' "$device/dm/uuid" || continue
+    case $(dmsetup status "$(cat "$device/dm/name")" 2>/dev/null) in *' verity C'*) ;; *) continue ;; esac
+    for backing in "$device"/slaves/*/loop/backing_file "$device"/slaves/*/../loop/backing_file; do
+      [ ! -e "$backing" ] || cat "$backing"
+    done
+  done | sort -u
+}
+
+damaged() { # 1 when something is
+  files=$(damaged_files)
+  [ -n "$files" ] || return 0
+  echo "$files" | while read -r image; do
+    extension=\${image##*/}
+    say "DAMAGED: the extension \${extension%.sysext.raw} is damaged on the disk: $image holds bytes that are not what its root hash says; reading them fails"
+    case $image in
+    "$store"/sextant/*/"$name.sysext.raw") say "to put it right: rm -r \${image%/*} && reboot (the activation downloads it again)" ;;
+    *) say "to put it right: install that extension again" ;;
+    esac
+  done
+  return 1
+}
+
 kubernetes_runs() {
   for service in k3s k3s-agent k0scontroller k0sworker; do
     systemctl is-active --quiet "$service.service" && return 0

@@ -1,4 +1,4 @@
-/** The part of the node's script that a stage or the unit calls: prepare, start, run, once, status. */
+/** The part of the node's script that a stage or the unit calls: prepare, start, run, once, status, damaged. */
 export const SCRIPT_RUN = `
 state() { echo "$*" >"$runtime/.state" && mv -f "$runtime/.state" "$runtime/state"; }
 
@@ -120,12 +120,13 @@ status() {
   echo "enabled: $(readlink "$link" || echo no)"
   merged && echo "merged: yes" || echo "merged: no"
   verified && echo "dm-verity: in use" || echo "dm-verity: not in use"
+  [ -z "$(damaged_files)" ] || echo "damaged: $(damaged_files | tr '\\n' ' ')"
 }
 
 case \${1:-} in
-prepare | start | run | once | status) "$1" ;;
+prepare | start | run | once | status | damaged) "$1" ;;
 *)
-  echo "usage: $0 prepare|start|run|once|status" >&2
+  echo "usage: $0 prepare|start|run|once|status|damaged" >&2
   exit 2
   ;;
 esac

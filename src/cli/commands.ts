@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import { ARCHITECTURES, type Architecture } from '../support/architecture.ts';
 import { type Context, cacheFolder } from '../support/context.ts';
+import { labCommand } from './lab-commands.ts';
 import { stderrProgress } from './print.ts';
 
 const examples = (...lines: string[]) =>
@@ -157,6 +158,7 @@ export function commands(signal: AbortSignal): Command[] {
       .action((a: string, b: string, options: { json?: boolean }) =>
         withContext(async (context) => (await import('./commands/diff.ts')).diff(a, b, options, context)),
       ),
+    labCommand(withContext),
     new Command('cache')
       .description('show or empty the cache of fetched and built files')
       .addArgument(

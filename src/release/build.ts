@@ -9,7 +9,7 @@ import { SextantError } from '../support/errors.ts';
 import { canonicalJson, fileDigest, sha256, withTemporaryFolder } from '../support/files.ts';
 import { fill } from '../support/fill.ts';
 import { bytesText, inStep } from '../support/progress.ts';
-import { VERSION } from '../support/version.ts';
+import { SOURCE_DIGEST, VERSION } from '../support/version.ts';
 import { buildTree } from '../tree/index.ts';
 import { releaseActivation } from './activation.ts';
 import { keepWithinLimit } from './cache-limit.ts';
@@ -55,7 +55,14 @@ export async function buildRelease(request: BuildRequest): Promise<{ release: Re
   };
   const { mirrors: _mirrors, ...shaping } = session.recipe;
   const build = sha256(
-    canonicalJson({ ...inputs, shaping, architectures, date: sourceDate(), keys: await keyDigests(session) }),
+    canonicalJson({
+      ...inputs,
+      source: SOURCE_DIGEST,
+      shaping,
+      architectures,
+      date: sourceDate(),
+      keys: await keyDigests(session),
+    }),
   );
   const present = await upToDate(output, build, session);
   if (present) return { release: present, fresh: false };

@@ -95,11 +95,11 @@ trouble() {
 }
 
 # One at a time: the merge of a running node and kairos-agent may both be at it. Where there is no flock they may overlap, which
-# only means that the same is done twice.
+# only means that the same is done twice. Not the lock of the activation file's script, which holds its own while it calls this one.
 lock() {
   # A shell ends where exec cannot open a file, so the opening is tried in another one first.
-  (mkdir -p ${quote(paths.run)} && : > ${quote(`${paths.run}/lock`)}) 2> /dev/null || return
-  exec 9> ${quote(`${paths.run}/lock`)}
+  (mkdir -p ${quote(paths.run)} && : > ${quote(`${paths.run}/extension.lock`)}) 2> /dev/null || return
+  exec 9> ${quote(`${paths.run}/extension.lock`)}
   if command -v flock > /dev/null; then flock -w 60 9; fi
 }
 

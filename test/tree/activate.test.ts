@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -147,6 +148,24 @@ describe('the cloud-config of the extension', () => {
     expect((await node.activate()).stderr).toContain('only root may write');
     expect(await node.calls()).toEqual([]);
   });
+});
+
+describe('called by the activation file’s script', () => {
+  it('does not wait for the lock that its caller holds', async () => {
+    await mkdir(node.paths.run, { recursive: true });
+    const held = join(node.paths.run, 'lock'); // src/activation/script-run.ts
+    const holder = spawn('flock', [held, 'sleep', '300'], { stdio: 'ignore', detached: true });
+    try {
+      const isHeld = async () => (await run('flock', ['-n', held, 'true'], { okCodes: [0, 1] })).code === 1;
+      while (!(await isHeld())) await new Promise((resolve) => setTimeout(resolve, 10));
+      const began = Date.now();
+      await node.activate();
+      // Waiting for that lock takes it a minute, after which it goes on without.
+      expect(Date.now() - began).toBeLessThan(50_000);
+    } finally {
+      process.kill(-(holder.pid ?? 0), 'SIGKILL');
+    }
+  }, 90_000);
 });
 
 describe('units of the extension that are enabled on the node', () => {

@@ -86,7 +86,9 @@ const PASSED = [
  * The settings that decide where modules come from and what they are checked against, as the caller's own `go env` has them, with
  * the recipe's mirrors applied to the proxies.
  */
-export async function goNetwork(context: SourceContext): Promise<GoNetwork> {
+export async function goNetwork(
+  context: Pick<SourceContext, 'cache' | 'signal' | 'mirrors'>,
+): Promise<GoNetwork> {
   const own = Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );

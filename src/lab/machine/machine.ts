@@ -1,0 +1,212 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Architecture } from '../../support/architecture.ts';
+import { SextantError } from '../../support/errors.ts';
+import { toolEnvironment } from '../../support/subprocess.ts';
+import type { Accelerator } from './accelerator.ts';
+import { type Channel, openChannel } from './channel.ts';
+import { CHANNEL_NAME } from './channel-guest.ts';
+import { QEMU_HINT } from './programs.ts';
+import { connectQmp, type Qmp } from './qmp.ts';
+
+export interface MachineRequest {
+  /** Folder for logs. */
+  readonly folder: string;
+  /** Folder for sockets; its path must be short (a socket's address has 107 bytes, unix(7)). */
+  readonly sockets: string;
+  readonly architecture: Architecture;
+  readonly accelerator: Accelerator;
+  /** MiB. */
+  readonly memory: number;
+  readonly processors: number;
+  /** Disks in order, the first is booted. */
+  readonly disks: readonly {
+    readonly file: string;
+    readonly format: 'raw' | 'qcow2';
+    readonly readOnly?: boolean;
+  }[];
+  readonly cdroms?: readonly string[];
+  /** Start this kernel instead of the disk's boot loader. */
+  readonly kernel?: { readonly image: string; readonly initrd: string; readonly commandLine: string };
+  /** Network devices: arguments of -netdev and -device after the first, which is QEMU's user network. */
+  readonly networks?: readonly string[];
+  /** The user network starts without a cable; `setLink` plugs it in. */
+  readonly unplugged?: boolean;
+  /** More arguments for QEMU. */
+  readonly extra?: readonly string[];
+}
+
+/** A running machine. */
+export interface Machine {
+  readonly pid: number;
+  readonly consoleLog: string;
+  readonly qmp: Qmp;
+  readonly channel: Channel;
+  /** When QEMU was started, milliseconds of the monotonic clock (performance.now()). */
+  readonly startedAt: number;
+  /** Resolves when QEMU has ended: the guest powered off, or somebody ended it. */
+  readonly ended: Promise<void>;
+  readonly isRunning: () => boolean;
+  /** Ends QEMU now, as pulling the plug does. */
+  stop(): Promise<void>;
+}
+
+const socketPath = (folder: string, name: string) => join(folder, `${name}.socket`);
+
+/** QEMU's arguments for a machine; pure, so that it can be shown and tested. */
+export function machineArguments(request: MachineRequest): string[] {
+  const { folder, sockets, accelerator, architecture } = request;
+  const socket = (id: string, extra = '') =>
+    `socket,id=${id},path=${socketPath(sockets, id)},server=on,wait=off${extra}`;
+  const acceleration =
+    accelerator.name === 'kvm'
+      ? ['-accel', 'kvm', '-cpu', 'host']
+      : ['-accel', 'tcg,thread=multi', '-cpu', 'max'];
+  const board =
+    architecture === 'arm64'
+      ? ['-machine', 'virt', '-bios', '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd', '-device', 'virtio-gpu-pci']
+      : ['-machine', 'pc', '-vga', 'std'];
+  const drives = request.disks.flatMap(({ file, format, readOnly }, index) => [
+    '-drive',
+    `file=${file},format=${format},if=none,id=disk${index},cache=unsafe${readOnly ? ',readonly=on' : ''}`,
+    '-device',
+    `virtio-blk-pci,drive=disk${index},bootindex=${index + 1}`,
+  ]);
+  const cdroms = (request.cdroms ?? []).flatMap((file, index) => [
+    '-drive',
+    `file=${file},format=raw,media=cdrom,readonly=on,if=none,id=cd${index}`,
+    '-device',
+    architecture === 'arm64' ? `scsi-cd,drive=cd${index}` : `ide-cd,bus=ide.${index},drive=cd${index}`,
+  ]);
+  const { kernel } = request;
+  return [
+    '-name',
+    `sextant-lab ${folder.split('/').at(-1)}`,
+    '-nodefaults',
+    '-display',
+    'none',
+    ...acceleration,
+    ...board,
+    '-smp',
+    String(request.processors),
+    '-m',
+    String(request.memory),
+    ...drives,
+    ...cdroms,
+    ...(kernel === undefined
+      ? []
+      : ['-kernel', kernel.image, '-initrd', kernel.initrd, '-append', kernel.commandLine]),
+    '-netdev',
+    'user,id=net0',
+    '-device',
+    'virtio-net-pci,netdev=net0,id=nic0',
+    ...(request.networks ?? []),
+    '-device',
+    'virtio-rng-pci',
+    '-chardev',
+    socket('console', `,logfile=${join(folder, 'console.log')},logappend=on`),
+    '-serial',
+    'chardev:console',
+    '-device',
+    'virtio-serial-pci',
+    '-chardev',
+    socket('channel'),
+    '-device',
+    `virtserialport,chardev=channel,name=${CHANNEL_NAME}`,
+    '-chardev',
+    socket('qmp'),
+    '-mon',
+    'chardev=qmp,mode=control',
+    ...(request.unplugged ? ['-S'] : []),
+    ...(request.extra ?? []),
+  ];
+}
+
+/** Starts a machine. Throws `tool` when QEMU is missing or ends at once, with what it said. */
+export async function startMachine(request: MachineRequest, signal: AbortSignal): Promise<Machine> {
+  signal.throwIfAborted();
+  const { folder, sockets } = request;
+  const program = request.architecture === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
+  for (const name of ['console', 'channel', 'qmp']) await rm(socketPath(sockets, name), { force: true });
+  const log = await open(join(folder, 'qemu.log'), 'w');
+  const startedAt = performance.now();
+  const child: ChildProcess = spawn(program, machineArguments(request), {
+    stdio: ['ignore', log.fd, log.fd],
+    env: toolEnvironment(),
+    detached: true,
+  });
+  await log.close();
+  let running = true;
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      running = false;
+      resolve();
+    });
+    child.once('error', () => {
+      running = false;
+      resolve();
+    });
+  });
+  const failed = once(child, 'error').then(([error]: NodeJS.ErrnoException[]) => {
+    throw new SextantError(
+      'tool',
+      error?.code === 'ENOENT' ? `${program}: program not found` : `${program}: ${error?.message}`,
+      { hint: QEMU_HINT },
+    );
+  });
+  failed.catch(() => {});
+  const stop = async () => {
+    if (running) child.kill('SIGKILL');
+    await ended;
+  };
+  try {
+    await Promise.race([
+      failed,
+      (async () => {
+        const there = () =>
+          stat(socketPath(sockets, 'qmp')).then(
+            () => true,
+            () => false,
+          );
+        while (running && !(await there())) await sleep(50, undefined, { signal });
+        if (!running) {
+          const said = (await readFile(join(folder, 'qemu.log'), 'utf8')).trim().split('\n').at(-1);
+          throw new SextantError('tool', `${program} ended at once: ${said || 'it said nothing'}`, {
+            hint: 'see `sextant doctor`',
+          });
+        }
+      })(),
+    ]);
+    const qmp = await connectQmp(socketPath(sockets, 'qmp'));
+    const channel = openChannel(socketPath(sockets, 'channel'));
+    if (request.unplugged) {
+      await qmp.execute('set_link', { name: 'nic0', up: false });
+      await qmp.execute('cont');
+    }
+    void ended.then(() => {
+      qmp.close();
+      channel.close();
+    });
+    return {
+      pid: child.pid ?? 0,
+      consoleLog: join(folder, 'console.log'),
+      qmp,
+      channel,
+      startedAt,
+      ended,
+      isRunning: () => running,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Plugs the machine's network cable in or out. */
+export async function setLink(machine: Machine, up: boolean): Promise<void> {
+  await machine.qmp.execute('set_link', { name: 'nic0', up });
+}

@@ -1,0 +1,196 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Architecture } from '../support/architecture.ts';
+import { SextantError } from '../support/errors.ts';
+import { CORE_FACTS, checkCore } from './core-check.ts';
+import type { Accelerator } from './machine/accelerator.ts';
+import type { GuestResult } from './machine/channel.ts';
+import { channelCloudConfig } from './machine/channel-guest.ts';
+import { createOverlay, type Files, writeOem } from './machine/disk.ts';
+import { type Machine, type MachineRequest, startMachine } from './machine/machine.ts';
+import { STEPS, type StepName, watchScript } from './watch.ts';
+
+/** Name of the lab's own file in /oem. */
+const CHANNEL_FILE = '99_sextant-lab.yaml';
+
+export interface NodeRequest {
+  readonly name: string;
+  /** Folder of this node: disk, logs. */
+  readonly folder: string;
+  /** Raw disk of an installed core node, never written. */
+  readonly base: string;
+  readonly accelerator: Accelerator;
+  readonly architecture?: Architecture;
+  /** MiB; default 4096. */
+  readonly memory?: number;
+  readonly processors?: number;
+  /** Files for /oem besides the lab's own. */
+  readonly oem: Files;
+  readonly machine?: Partial<Pick<MachineRequest, 'networks' | 'unplugged' | 'extra'>> & {
+    readonly moreDisks?: MachineRequest['disks'];
+  };
+}
+
+export interface LabNode {
+  readonly name: string;
+  readonly folder: string;
+  /** Socket of the serial console; one reader at a time. */
+  readonly consoleSocket: string;
+  readonly machine: Machine;
+  /** Runs a shell script as root in the guest and gives its output; another exit code than 0 is a `tool` error with the output. */
+  run(script: string): Promise<string>;
+  /** The same, any exit code. */
+  try(script: string, onOutput?: (text: string) => void): Promise<GuestResult>;
+  /** Follows this boot through its steps, after a look at what image it is; seconds since power-on (or since the restart) of each. */
+  watch(options: {
+    readonly extensionName: string;
+    /** Whether the guest has an API server of its own; an agent's boot is followed until the merge. */
+    readonly api: boolean;
+    readonly onStep?: (step: StepName, seconds: number) => void;
+    readonly timeoutSeconds?: number;
+  }): Promise<ReadonlyMap<StepName, number>>;
+  /** Restarts through the guest's own shutdown and resolves when its channel is back. */
+  restart(): Promise<void>;
+  /** Shuts down through the guest and resolves when the machine has ended. */
+  powerOff(): Promise<void>;
+  /** Ends the machine at once and removes its sockets; the disk and the logs stay. */
+  stop(): Promise<void>;
+}
+
+const BOOT_SECONDS = 900;
+
+/** Makes the node's disk, an overlay, with its /oem. */
+export async function prepareDisk(request: NodeRequest, signal: AbortSignal): Promise<string> {
+  await mkdir(request.folder, { recursive: true });
+  const disk = join(request.folder, 'disk.qcow2');
+  await createOverlay(request.base, disk, signal);
+  await writeOem(request.base, disk, { ...request.oem, [CHANNEL_FILE]: channelCloudConfig() }, signal);
+  return disk;
+}
+
+/** Boots a disk that `prepareDisk` made. */
+export async function bootNode(request: NodeRequest, disk: string, signal: AbortSignal): Promise<LabNode> {
+  const { name, folder } = request;
+  const sockets = await mkdtemp(join(tmpdir(), 'sextant-'));
+  const machine = await startMachine(
+    {
+      folder,
+      sockets,
+      architecture: request.architecture ?? 'amd64',
+      accelerator: request.accelerator,
+      memory: request.memory ?? 4096,
+      processors: request.processors ?? 2,
+      disks: [{ file: disk, format: 'qcow2' }, ...(request.machine?.moreDisks ?? [])],
+      ...request.machine,
+    },
+    signal,
+  ).catch(async (error: unknown) => {
+    await rm(sockets, { recursive: true, force: true });
+    throw error;
+  });
+  return labNode(name, folder, sockets, machine, signal);
+}
+
+function labNode(
+  name: string,
+  folder: string,
+  sockets: string,
+  machine: Machine,
+  signal: AbortSignal,
+): LabNode {
+  const { channel } = machine;
+  /** Where this boot began on the host's clock, milliseconds. */
+  let bootedAt = machine.startedAt;
+  const limited = async <T>(work: Promise<T>, seconds: number, what: string): Promise<T> => {
+    let stopWaiting = () => {};
+    const limit = new Promise<never>((_, reject) => {
+      const timer = setTimeout(() => {
+        reject(
+          new SextantError('tool', `${name}: ${what} took longer than ${seconds} s`, {
+            hint: `see the console: ${machine.consoleLog}`,
+          }),
+        );
+      }, seconds * 1000);
+      const onAbort = () => reject(signal.reason);
+      signal.addEventListener('abort', onAbort, { once: true });
+      stopWaiting = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+      };
+    });
+    try {
+      return await Promise.race([work, limit]);
+    } finally {
+      stopWaiting();
+    }
+  };
+  const runs = (script: string, onOutput?: (text: string) => void, seconds = BOOT_SECONDS) =>
+    limited(
+      channel.greeting().then(() => channel.run(script, onOutput)),
+      seconds,
+      'a command in the guest',
+    );
+  const stop = async () => {
+    await machine.stop();
+    await rm(sockets, { recursive: true, force: true });
+  };
+  return {
+    name,
+    folder,
+    consoleSocket: join(sockets, 'console.socket'),
+    machine,
+    stop,
+    try: (script, onOutput) => runs(script, onOutput),
+    async run(script) {
+      const { code, output } = await runs(script);
+      if (code === 0) return output;
+      throw new SextantError('tool', `${name}: a command in the guest ended with exit code ${code}`, {
+        details: `${script.trim().split('\n').slice(-3).join('\n')}\n${output.trimEnd().split('\n').slice(-15).join('\n')}`,
+      });
+    },
+    async watch({ extensionName, api, onStep, timeoutSeconds = BOOT_SECONDS }) {
+      const times = new Map<StepName, number>();
+      const mark = (step: StepName, seconds: number) => {
+        times.set(step, seconds);
+        onStep?.(step, seconds);
+      };
+      const greeting = channel.greeting();
+      const { uptime, heardAt } = await limited(greeting, timeoutSeconds, 'the boot until the node answers');
+      // The guest's clock starts with its kernel: what came before it is the firmware's and the boot loader's.
+      const firmware = Math.max(0, (heardAt - bootedAt) / 1000 - uptime);
+      mark('firmware', firmware);
+      mark('initramfs', firmware + uptime);
+      checkCore(name, (await runs(CORE_FACTS)).output);
+      let rest = '';
+      const take = (text: string) => {
+        const lines = (rest + text).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) {
+          const [index = '', at = ''] = line.split(' ');
+          const step = STEPS[Number(index)];
+          if (/^\d+$/.test(index) && step !== undefined) mark(step, firmware + Number(at));
+        }
+      };
+      const { code, output } = await runs(watchScript(extensionName, api), take, timeoutSeconds);
+      if (code !== 0)
+        throw new SextantError('tool', `${name}: watching the boot failed`, { details: output });
+      return times;
+    },
+    async restart() {
+      const { bootId } = await channel.greeting();
+      machine.qmp.onEvent((event) => {
+        if (event === 'RESET') bootedAt = performance.now();
+      });
+      await channel.run('systemctl --no-block reboot').catch(() => {});
+      await limited(channel.bootAfter(bootId), BOOT_SECONDS, 'the restart');
+    },
+    async powerOff() {
+      if (machine.isRunning()) {
+        void channel.run('systemctl --no-block poweroff').catch(() => {});
+        await limited(machine.ended, 300, 'the shutdown');
+      }
+      await stop();
+    },
+  };
+}

@@ -1,0 +1,120 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { freemem } from 'node:os';
+import { join } from 'node:path';
+import { SextantError, toSextantError } from '../support/errors.ts';
+import { inStep } from '../support/progress.ts';
+import type { Scenario } from './scenarios/index.ts';
+import { SCENARIOS } from './scenarios/index.ts';
+import { closeLab, type Lab, Stage } from './stage.ts';
+
+export interface ScenarioResult {
+  readonly name: string;
+  readonly sentence: string;
+  readonly passed: boolean;
+  readonly seconds: number;
+  /** What was found to be so. */
+  readonly checked: readonly string[];
+  /** Why it failed. */
+  readonly failure?: string;
+  /** Where its disks and logs were kept. */
+  readonly kept?: string;
+}
+
+/** Scenarios by name, all of them without names. Throws `usage` for a name that is not one. */
+export function chosenScenarios(names: readonly string[]): readonly Scenario[] {
+  const unknown = names.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) {
+    throw new SextantError('usage', `no such scenario: ${unknown.join(', ')}`, {
+      hint: `there are: ${SCENARIOS.map(({ name }) => name).join(', ')}`,
+    });
+  }
+  return names.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => names.includes(name));
+}
+
+/** Memory of one guest with what QEMU itself needs, bytes. */
+const GUEST_BYTES = 5 * 1024 ** 3;
+
+/** How many scenarios at once: two processors and memory for each. */
+export function parallelism(processors: number, freeBytes: number = freemem()): number {
+  return Math.max(1, Math.min(Math.floor(processors / 2), Math.floor(freeBytes / GUEST_BYTES)));
+}
+
+/** Runs one scenario to its verdict; never throws but when interrupted. */
+export async function runScenario(lab: Lab, scenario: Scenario): Promise<ScenarioResult> {
+  const began = performance.now();
+  const stage = new Stage(lab, scenario.name);
+  const seconds = () => (performance.now() - began) / 1000;
+  const about = { name: scenario.name, sentence: scenario.sentence, checked: stage.checked };
+  await mkdir(stage.folder, { recursive: true });
+  try {
+    await inStep(lab.context.progress, `scenario ${scenario.name}`, () => scenario.run(stage));
+    if (!stage.verdictGiven)
+      throw new SextantError('internal', `${scenario.name} ended without a verdict from a guest`);
+    await stage.end(false);
+    return { ...about, passed: true, seconds: seconds() };
+  } catch (thrown) {
+    const error = toSextantError(thrown);
+    await stage.end(error.code !== 'interrupted');
+    lab.context.signal.throwIfAborted();
+    const failure = error.details === undefined ? error.message : `${error.message}\n${error.details}`;
+    return { ...about, passed: false, seconds: seconds(), failure, kept: stage.folder };
+  }
+}
+
+/** Runs scenarios, several at a time where the machine allows it, and writes junit.xml and results.json into `results`. */
+export async function runScenarios(
+  lab: Lab,
+  scenarios: readonly Scenario[],
+  options: { readonly atOnce: number; readonly results: string },
+): Promise<readonly ScenarioResult[]> {
+  const done = new Map<Scenario, ScenarioResult>();
+  const waiting = [...scenarios];
+  const worker = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      done.set(next, await runScenario(lab, next));
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: options.atOnce }, worker));
+  } finally {
+    await closeLab(lab);
+  }
+  const results = scenarios.flatMap((scenario) => done.get(scenario) ?? []);
+  await mkdir(options.results, { recursive: true });
+  await writeFile(join(options.results, 'lab.json'), `${JSON.stringify(results, null, 2)}\n`);
+  await writeFile(join(options.results, 'lab.junit.xml'), junit(results));
+  return results;
+}
+
+/** The three commands with which to look at what a failed scenario left. */
+export function lookFurther(kept: string, node = 'node1'): readonly string[] {
+  return [
+    `less -R ${join(kept, node, 'console.log')}`,
+    `less ${join(kept, node, 'journal.txt')}`,
+    `sextant lab up --disk ${join(kept, node, 'disk.qcow2')}`,
+  ];
+}
+
+const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+function xml(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, '').replace(/[&<>"]/g, (character) => escapes[character] ?? '');
+}
+
+/** The results in the JUnit form that CI systems read. */
+export function junit(results: readonly ScenarioResult[]): string {
+  const failed = results.filter(({ passed }) => !passed).length;
+  const total = results.reduce((sum, { seconds }) => sum + seconds, 0);
+  const cases = results.map(({ name, sentence, seconds, failure, checked }) => {
+    const body =
+      failure === undefined
+        ? `<system-out>${xml(checked.join('\n'))}</system-out>`
+        : `<failure message="${xml(failure.split('\n')[0] ?? '')}">${xml(failure)}</failure>`;
+    return `    <testcase classname="lab.${xml(name)}" name="${xml(sentence)}" time="${seconds.toFixed(1)}">${body}</testcase>\n`;
+  });
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites>
+  <testsuite name="lab" tests="${results.length}" failures="${failed}" time="${total.toFixed(1)}">
+${cases.join('')}  </testsuite>
+</testsuites>
+`;
+}

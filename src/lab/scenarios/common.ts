@@ -1,0 +1,50 @@
+import type { LabNode } from '../node.ts';
+import type { Stage } from '../stage.ts';
+
+/** A pod of the image that the extension carries along; the program prints its arguments and ends. */
+const POD = `apiVersion: v1
+kind: Pod
+metadata: {name: hello}
+spec:
+  restartPolicy: Never
+  containers:
+  - name: hello
+    image: docker.io/k3s-standin/pause:1
+    imagePullPolicy: Never
+    args: [hello from a pod]
+`;
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+
+/** Runs a pod to completion through the node's own API, and leaves a ConfigMap to find again. */
+export async function runPod(stage: Stage, node: LabNode): Promise<void> {
+  await stage.prove(
+    'a pod from an image carried along runs to completion',
+    node,
+    `echo ${base64(POD)} | base64 -d >/run/sextant-lab/pod.yaml
+until api /api/v1/namespaces/default/serviceaccounts/default >/dev/null; do sleep 1; done
+k3s kubectl create -f /run/sextant-lab/pod.yaml
+k3s kubectl create configmap kept --from-literal=by=the-lab
+tries=0
+until [ "$(api /api/v1/namespaces/default/pods/hello | jq -r .status.phase)" = Succeeded ]; do
+  tries=$((tries + 1)); [ $tries -lt 180 ]
+  sleep 1
+done
+[ "$(k3s kubectl logs hello)" = 'hello from a pod' ]`,
+  );
+}
+
+/** The checks that every node which is up must pass: merged, dm-verity in use for this release, Ready by its own kubelet. */
+export function readyChecks(stage: Stage): string {
+  const name = stage.extensionName;
+  const rootHash =
+    stage.lab.release.images.find(({ architecture }) => architecture === 'amd64')?.rootHash ?? '';
+  return `[ -e /usr/lib/extension-release.d/extension-release.${name} ]
+dmsetup table --target verity | grep -F ' ${rootHash} '
+node_ready "$(hostname | tr A-Z a-z)"`;
+}
+
+/** The founding document's three checks, in a login shell as a person has it. */
+export const THREE_CHECKS = `su - root -c 'systemd-sysext status | grep provider-kairos'
+k3s --version | grep '^k3s version v'
+k3s kubectl get nodes | grep -E '^'"$(hostname | tr A-Z a-z)"' +Ready '`;

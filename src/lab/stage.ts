@@ -1,0 +1,291 @@
+import { randomBytes } from 'node:crypto';
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ActivationChoices, releaseActivation } from '../release/activation.ts';
+import { readRelease } from '../release/read.ts';
+import type { Release } from '../release/types.ts';
+import type { Context } from '../support/context.ts';
+import { SextantError } from '../support/errors.ts';
+import { inStep } from '../support/progress.ts';
+import type { Accelerator } from './machine/accelerator.ts';
+import type { Files } from './machine/disk.ts';
+import { bootNode, type LabNode, type NodeRequest, prepareDisk } from './node.ts';
+import { type ReleaseServer, serveRelease } from './release-server.ts';
+import type { BuiltRelease } from './variant.ts';
+import { API_FUNCTIONS, type StepName } from './watch.ts';
+
+/** Name under which the activation lies in /oem, as the documentation says. */
+export const ACTIVATION_FILE = '90_sextant.yaml';
+
+/** What all scenarios of one run share. */
+export interface Lab {
+  readonly context: Context;
+  /** Where disks and logs go. */
+  readonly folder: string;
+  /** Raw disk of an installed core node. */
+  readonly base: string;
+  readonly accelerator: Accelerator;
+  readonly releaseFolder: string;
+  readonly release: Release;
+  /** The recipe it was built from, for scenarios that need another release. */
+  readonly recipe: string;
+  /** A node that came to Ready by its first boot, saved with its memory; made when first asked for. */
+  ready?: Promise<ReadyNode>;
+  /** The same node's disk after a shutdown. */
+  readyOff?: Promise<ReadyNode>;
+}
+
+interface ReadyNode {
+  readonly disk: string;
+  readonly server: ReleaseServer;
+}
+
+export async function openLab(
+  context: Context,
+  facts: Pick<Lab, 'folder' | 'base' | 'accelerator' | 'releaseFolder' | 'recipe'>,
+): Promise<Lab> {
+  return { context, ...facts, release: await readRelease(facts.releaseFolder) };
+}
+
+/** Name of the memory snapshot in a ready node's disk. */
+const SNAPSHOT = 'ready';
+
+/** What a scenario works with. Everything it starts is ended with it. */
+export class Stage {
+  readonly lab: Lab;
+  readonly folder: string;
+  readonly #name: string;
+  readonly #nodes: LabNode[] = [];
+  readonly #servers: ReleaseServer[] = [];
+  /** What was found to be so, in the order of the checks. */
+  readonly checked: string[] = [];
+  verdictGiven = false;
+
+  constructor(lab: Lab, name: string) {
+    this.lab = lab;
+    this.#name = name;
+    this.folder = join(lab.folder, name);
+  }
+
+  get nodes(): readonly LabNode[] {
+    return this.#nodes;
+  }
+
+  get extensionName(): string {
+    return this.lab.release.name;
+  }
+
+  /** The extension for the guests. */
+  get amd64(): Release['images'][number] {
+    const image = this.lab.release.images.find(({ architecture }) => architecture === 'amd64');
+    if (image === undefined) {
+      throw new SextantError('input', `${this.lab.releaseFolder}: has no extension for amd64`, {
+        hint: 'build with `--arch amd64`',
+      });
+    }
+    return image;
+  }
+
+  /** What a node's console has shown so far. */
+  consoleOf(node: LabNode): Promise<string> {
+    return readFile(node.machine.consoleLog, 'utf8');
+  }
+
+  /** The activation of another release, served at `url`. */
+  activationOf(
+    { release, folder }: BuiltRelease,
+    url: string,
+    choices: ActivationChoices = {},
+  ): Promise<string> {
+    return releaseActivation(release, folder, { url, ...choices });
+  }
+
+  /** Serves the lab's release (as `/release/`) and further folders to the guests. */
+  async serve(more: Readonly<Record<string, string>> = {}): Promise<ReleaseServer> {
+    const server = await serveRelease({ release: this.lab.releaseFolder, ...more });
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** The release's activation for a server of `serve`, as `sextant activation --url` writes it. */
+  activation(server: ReleaseServer, choices: ActivationChoices = {}): Promise<string> {
+    return releaseActivation(this.lab.release, this.lab.releaseFolder, {
+      url: `${server.guestUrl}/release`,
+      ...choices,
+    });
+  }
+
+  /** Boots a new node from the core disk with these files in /oem. */
+  async node(
+    oem: Files,
+    more: Partial<Pick<NodeRequest, 'memory' | 'machine' | 'name' | 'base'>> = {},
+  ): Promise<LabNode> {
+    const request = this.#request(oem, more);
+    const disk = await prepareDisk(request, this.lab.context.signal);
+    return this.#boot(request, disk);
+  }
+
+  /** Boots a copy of a node's disk that has been shut down. */
+  async nodeFrom(
+    disk: string,
+    more: Partial<Pick<NodeRequest, 'memory' | 'machine' | 'name'>> = {},
+  ): Promise<LabNode> {
+    const request = this.#request({}, more);
+    const copy = await this.#copy(disk, request);
+    return this.#boot(request, copy);
+  }
+
+  /**
+   * A node that has come to Ready by its first boot, resumed with its memory: hides nothing from what happens afterwards. Its release
+   * server is `server`.
+   */
+  async readyNode(
+    more: Partial<Pick<NodeRequest, 'name'>> = {},
+  ): Promise<{ node: LabNode; server: ReleaseServer }> {
+    this.lab.ready ??= makeReadyNode(this.lab);
+    const { disk, server } = await this.lab.ready;
+    const request = this.#request({}, { ...more, machine: { extra: ['-loadvm', SNAPSHOT] } });
+    const copy = await this.#copy(disk, request);
+    return { node: await this.#boot(request, copy), server };
+  }
+
+  /** The disk of a node that came to Ready by its first boot and was shut down, and its release server. */
+  async readyDisk(): Promise<ReadyNode> {
+    this.lab.readyOff ??= this.#shutDownReady();
+    return this.lab.readyOff;
+  }
+
+  async #shutDownReady(): Promise<ReadyNode> {
+    const { node, server } = await this.readyNode({ name: 'ready' });
+    await node.powerOff();
+    const disk = join(this.lab.folder, 'ready-off.qcow2');
+    await rename(join(node.folder, 'disk.qcow2'), disk);
+    return { disk, server };
+  }
+
+  async #copy(disk: string, request: NodeRequest): Promise<string> {
+    await mkdir(request.folder, { recursive: true });
+    const copy = join(request.folder, 'disk.qcow2');
+    await copyFile(disk, copy);
+    return copy;
+  }
+
+  #request(oem: Files, more: Partial<NodeRequest>): NodeRequest {
+    const name = more.name ?? `node${this.#nodes.length + 1}`;
+    return {
+      base: this.lab.base,
+      accelerator: this.lab.accelerator,
+      oem,
+      ...more,
+      name,
+      folder: join(this.folder, name),
+    };
+  }
+
+  async #boot(request: NodeRequest, disk: string): Promise<LabNode> {
+    const node = await bootNode(request, disk, this.lab.context.signal);
+    this.#nodes.push(node);
+    return node;
+  }
+
+  /** Follows a node's boot to its end, each step shown. */
+  async untilReady(
+    node: LabNode,
+    options: { readonly api?: boolean; readonly timeoutSeconds?: number } = {},
+  ) {
+    return inStep(
+      this.lab.context.progress,
+      `${this.#name}: ${node.name}`,
+      (step) =>
+        node.watch({
+          extensionName: this.extensionName,
+          api: options.api ?? true,
+          onStep: (name, seconds) => step.update({ note: `${name} at ${Math.round(seconds)} s` }),
+          ...(options.timeoutSeconds === undefined ? {} : { timeoutSeconds: options.timeoutSeconds }),
+        }),
+      stepsText,
+    );
+  }
+
+  say(line: string): void {
+    this.lab.context.progress.say(`  ${this.#name}: ${line}`);
+  }
+
+  /** Holds a finding against what must be so. */
+  check(what: string, holds: boolean, found: string): void {
+    if (!holds) throw new SextantError('verification', `not so: ${what}`, { details: `found: ${found}` });
+    this.checked.push(what);
+    this.say(what);
+  }
+
+  /** Runs a shell script in the guest that must succeed, for a sentence that it proves. Gives its output. */
+  async prove(what: string, node: LabNode, script: string): Promise<string> {
+    const { code, output } = await node.try(`set -eu\n${API_FUNCTIONS}\n${script}`);
+    this.check(what, code === 0, `exit code ${code} of\n${script.trim()}\n${output.trimEnd()}`);
+    return output;
+  }
+
+  /**
+   * The scenario's verdict, from inside the guest: the checks run there, and only when all of them hold does the guest give back a
+   * code that was made for this very question.
+   */
+  async verdict(node: LabNode, what: string, checks: string): Promise<void> {
+    const code = randomBytes(16).toString('hex');
+    const output = await this.prove(what, node, `${checks}\necho\necho success ${code}`);
+    const last = output.trimEnd().split('\n').at(-1);
+    this.check('the verdict carries the code of this question', last === `success ${code}`, String(last));
+    this.verdictGiven = true;
+  }
+
+  /** Ends what runs. Where something failed, the guest's journal is taken first. */
+  async end(failed: boolean): Promise<void> {
+    for (const node of this.#nodes) {
+      if (failed && node.machine.isRunning()) await keepJournal(node);
+      await node.stop();
+    }
+    for (const server of this.#servers) await server.close();
+    if (!failed) await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function keepJournal(node: LabNode): Promise<void> {
+  const limit = new Promise<undefined>((resolve) => setTimeout(resolve, 60_000, undefined).unref());
+  const journal = await Promise.race([
+    node.try('journalctl -b --no-pager -o short-monotonic').catch(() => undefined),
+    limit,
+  ]);
+  if (journal !== undefined) await writeFile(join(node.folder, 'journal.txt'), journal.output);
+}
+
+export function stepsText(steps: ReadonlyMap<StepName, number>): string {
+  return [...steps].map(([name, seconds]) => `${name} ${Math.round(seconds)} s`).join(', ');
+}
+
+async function makeReadyNode(lab: Lab): Promise<ReadyNode> {
+  const stage = new Stage(lab, 'ready-node');
+  const server = await stage.serve();
+  try {
+    const node = await stage.node({ [ACTIVATION_FILE]: await stage.activation(server) });
+    await stage.untilReady(node);
+    await node.run('sync');
+    await node.machine.qmp.execute('stop');
+    const said = await node.machine.qmp.execute('human-monitor-command', {
+      'command-line': `savevm ${SNAPSHOT}`,
+    });
+    if (said !== '') throw new SextantError('tool', `the ready node cannot be saved: ${String(said).trim()}`);
+    await node.stop();
+    return { disk: join(node.folder, 'disk.qcow2'), server };
+  } catch (error) {
+    await stage.end(true);
+    throw error;
+  }
+}
+
+/** Ends what the run's shared node left. */
+export async function closeLab(lab: Lab): Promise<void> {
+  const ready = await lab.ready?.catch(() => undefined);
+  await ready?.server.close();
+  if (ready !== undefined) await rm(join(lab.folder, 'ready-node'), { recursive: true, force: true });
+  await rm(join(lab.folder, 'ready-off.qcow2'), { force: true });
+  await rm(join(lab.folder, 'variants'), { recursive: true, force: true });
+}

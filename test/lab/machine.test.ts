@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { type MachineRequest, machineArguments } from '../../src/lab/machine/machine.ts';
+import { labAddress, labNetwork, labNetworkConfig } from '../../src/lab/network.ts';
+
+const request: MachineRequest = {
+  folder: '/lab/node1',
+  sockets: '/s',
+  architecture: 'amd64',
+  accelerator: { name: 'tcg', why: 'a test' },
+  memory: 4096,
+  processors: 2,
+  disks: [{ file: '/d.qcow2', format: 'qcow2' }],
+};
+const text = (more: Partial<MachineRequest> = {}) => machineArguments({ ...request, ...more }).join(' ');
+
+test('a disk is booted through its own boot loader, unless a kernel is given', () => {
+  expect(text()).not.toContain('-kernel');
+  expect(text()).toContain('virtio-blk-pci,drive=disk0,bootindex=1');
+  const kernel = { image: '/k', initrd: '/i', commandLine: 'quiet' };
+  expect(text({ kernel })).toContain('-kernel /k -initrd /i -append quiet');
+});
+
+test('every socket is in the folder for sockets, the console is written to a log', () => {
+  for (const name of ['console', 'channel', 'qmp']) expect(text()).toContain(`path=/s/${name}.socket`);
+  expect(text()).toContain('logfile=/lab/node1/console.log');
+});
+
+test('a machine without a cable starts stopped, so that it is never seen with one', () => {
+  expect(text({ unplugged: true }).split(' ')).toContain('-S');
+  expect(text().split(' ')).not.toContain('-S');
+});
+
+test('KVM takes the processor as it is', () => {
+  expect(text({ accelerator: { name: 'kvm', why: '' } })).toContain('-accel kvm -cpu host');
+});
+
+test('read-only disks are read-only', () => {
+  expect(text({ disks: [...request.disks, { file: '/m', format: 'raw', readOnly: true }] })).toMatch(
+    /file=\/m,format=raw,if=none,id=disk1,[^ ]*readonly=on/,
+  );
+});
+
+test('the first node is the hub that the others connect to', () => {
+  const hub = labNetwork(1, [7001, 7002]).join(' ');
+  expect(hub).toContain('listen=127.0.0.1:7001');
+  expect(hub).toContain('listen=127.0.0.1:7002');
+  expect(labNetwork(3, [7001, 7002]).join(' ')).toContain('connect=127.0.0.1:7002');
+});
+
+test('a node’s network file and its device have the same hardware address', () => {
+  const mac = /mac=([0-9a-f:]+)/.exec(labNetwork(12, Array(11).fill(1)).join(' '))?.[1] ?? 'none';
+  expect(labNetworkConfig(12, 'node12')).toContain(`MACAddress=${mac}`);
+  expect(labNetworkConfig(12, 'node12')).toContain(`Address=${labAddress(12)}/24`);
+});

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { chosenScenarios, junit, parallelism } from '../../src/lab/run-scenarios.ts';
+import { SCENARIOS } from '../../src/lab/scenarios/index.ts';
+
+test('scenarios have names of their own, each a sentence', () => {
+  const names = SCENARIOS.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const { name, sentence } of SCENARIOS) {
+    expect(name).toMatch(/^[a-z][a-z-]+$/);
+    expect(sentence.split(' ').length).toBeGreaterThan(5);
+  }
+});
+
+test('all without names, in their order with names, an error for what is none', () => {
+  expect(chosenScenarios([])).toBe(SCENARIOS);
+  const [first, second] = SCENARIOS;
+  expect(chosenScenarios([second?.name ?? '', first?.name ?? ''])).toEqual([first, second]);
+  expect(() => chosenScenarios(['no-such'])).toThrow('no such scenario: no-such');
+});
+
+test('as many at once as processors and memory allow, at least one', () => {
+  const GiB = 1024 ** 3;
+  expect(parallelism(2, 20 * GiB)).toBe(1);
+  expect(parallelism(8, 20 * GiB)).toBe(4);
+  expect(parallelism(32, 11 * GiB)).toBe(2);
+  expect(parallelism(1, GiB)).toBe(1);
+});
+
+test('JUnit: counts, and nothing that breaks the XML', () => {
+  const control = String.fromCharCode(27);
+  const text = junit([
+    { name: 'a', sentence: 'one & <two>', passed: true, seconds: 1.5, checked: ['x'] },
+    {
+      name: 'b',
+      sentence: 'three',
+      passed: false,
+      seconds: 2,
+      checked: [],
+      failure: `bad "thing"${control}[0m\nmore`,
+    },
+  ]);
+  expect(text).toContain('<testsuite name="lab" tests="2" failures="1" time="3.5">');
+  expect(text).toContain('name="one &amp; &lt;two&gt;"');
+  expect(text).toContain('<failure message="bad &quot;thing&quot;[0m">');
+  expect(text).not.toContain(control);
+});
