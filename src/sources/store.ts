@@ -1,7 +1,8 @@
 import { copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { LockedBlob } from '../lock/types.ts';
-import { SextantError, toSextantError } from '../support/errors.ts';
+import { removedAtExit } from '../support/at-exit.ts';
+import { SextantError, toSextantError, withPlace } from '../support/errors.ts';
 import { fileDigest, sha256 as sha256Of, temporaryName } from '../support/files.ts';
 import { inStep, type Progress, type Step } from '../support/progress.ts';
 import { type Clock, systemClock } from '../support/retry.ts';
@@ -141,6 +142,7 @@ export function openStore(options: StoreOptions): BlobStore {
     },
     async add(path) {
       const taken = temporaryName(join(cache, 'partial', 'added'));
+      const done = removedAtExit(taken);
       await mkdir(dirname(taken), { recursive: true });
       try {
         try {
@@ -156,7 +158,9 @@ export function openStore(options: StoreOptions): BlobStore {
         return { path: await storeBlob(cache, taken, digest.sha256), ...digest };
       } catch (error) {
         await rm(taken, { force: true });
-        throw toSextantError(error);
+        throw toSextantError(withPlace(error, cache));
+      } finally {
+        done();
       }
     },
   };
