@@ -6,7 +6,7 @@ test('scenarios have names of their own, each a sentence', () => {
   const names = SCENARIOS.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const { name, sentence } of SCENARIOS) {
-    expect(name).toMatch(/^[a-z][a-z-]+$/);
+    expect(name).toMatch(/^[a-z][a-z0-9-]+$/);
     expect(sentence.split(' ').length).toBeGreaterThan(5);
   }
 });

@@ -6,10 +6,13 @@ import { lateNetwork } from './late-network.ts';
 import { nextBoots } from './next-boots.ts';
 import { nextRelease } from './next-release.ts';
 import { osUpgrade } from './os-upgrade.ts';
+import { peerToPeer } from './p2p.ts';
+import { slowMerge } from './slow-merge.ts';
 import { strictTrust } from './strict.ts';
 import { tamperedFile } from './tampered.ts';
 import { serverAndAgent } from './two-nodes.ts';
 import type { Scenario } from './types.ts';
+import { unprivilegedUser } from './unprivileged.ts';
 
 export type { Scenario } from './types.ts';
 
@@ -19,11 +22,14 @@ export const SCENARIOS: readonly Scenario[] = [
   nextBoots,
   tamperedFile,
   faultyServer,
+  unprivilegedUser,
   lateNetwork,
+  slowMerge,
   deactivation,
   nextRelease,
   osUpgrade,
   strictTrust,
   serverAndAgent,
+  peerToPeer,
   freshInstall,
 ];
