@@ -7,7 +7,7 @@ import type { Recipe } from '../recipe/schema.ts';
 import { findChecksum } from '../sources/checksums.ts';
 import { resolvePackages } from '../sources/debian/index.ts';
 import { resolveDistributionVersion } from '../sources/github-release/distribution.ts';
-import { lastPart } from '../sources/store.ts';
+import { lastPart } from '../sources/mirrors.ts';
 import { ARCHITECTURES, type Architecture } from '../support/architecture.ts';
 import { SextantError } from '../support/errors.ts';
 import { canonicalJson } from '../support/files.ts';

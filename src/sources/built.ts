@@ -5,6 +5,7 @@ import type { Context } from '../support/context.ts';
 import { toSextantError, withPlace } from '../support/errors.ts';
 import { canonicalJson, sha256, temporaryName } from '../support/files.ts';
 import { run } from '../support/subprocess.ts';
+import { registerUse } from './use.ts';
 
 /**
  * A folder made from known content: `<cache>/built/<SHA-256 of the canonical JSON of key>`. `make` fills an empty folder, which then
@@ -17,6 +18,7 @@ export async function builtFolder(
   key: unknown,
   make: (folder: string) => Promise<void>,
 ): Promise<string> {
+  registerUse(context.cache); // What comes of it is in use until this process ends: a guest's disk, a root.
   const finished = join(context.cache, 'built', sha256(canonicalJson(key)));
   const running = making.get(finished);
   if (running !== undefined) return running;

@@ -31,3 +31,15 @@ function decodeSafely(path: string): string {
 export function addressText(url: string, address: string): string {
   return url === address ? redact(url) : `${redact(url)} (asked at ${redact(address)})`;
 }
+
+/** Last part of an address' path, decoded: the file's name. */
+export function lastPart(url: string): string {
+  if (!URL.canParse(url)) return url.split('/').at(-1) || url;
+  const { pathname, host } = new URL(url);
+  const last = pathname.split('/').at(-1) ?? '';
+  try {
+    return decodeURIComponent(last) || host;
+  } catch {
+    return last;
+  }
+}

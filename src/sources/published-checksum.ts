@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { LockedBlob } from '../lock/types.ts';
 import { inStep } from '../support/progress.ts';
 import { findChecksum } from './checksums.ts';
-import { lastPart } from './store.ts';
+import { lastPart } from './mirrors.ts';
 import type { SourceContext } from './types.ts';
 
 /** The digest that an upstream list of SHA-256 sums gives for a file name. Throws `verification` when it gives none. */

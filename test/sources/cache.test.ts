@@ -71,6 +71,12 @@ describe('pruning', () => {
       await stat(blob(cache, 'b'));
     }));
 
+  test('knows a process that has a built folder as one that uses the cache', () =>
+    withFolder(async (cache) => {
+      await builtFolder({ cache, signal: new AbortController().signal }, 'a guest’s disk', async () => {});
+      expect(await readdir(join(cache, 'running'))).toEqual([`${place}.${process.pid}`]);
+    }));
+
   test('looks at what Go keeps: its modules as a whole, its build cache file by file, an hour younger than it seems', () =>
     withFolder(async (cache) => {
       await put(join(cache, 'go/mod/a.b/c@v1.0.0/go.mod'), 100, 9);

@@ -1,8 +1,8 @@
 import { SextantError } from '../../support/errors.ts';
 import { fill } from '../../support/fill.ts';
+import { lastPart } from '../mirrors.ts';
 import { pin, publishedChecksum } from '../published-checksum.ts';
 import { incompleteLock, materializeFile } from '../single-file.ts';
-import { lastPart } from '../store.ts';
 import type { SourceRoom } from '../types.ts';
 
 /** A file at an address: `{arch}` and `{version}` are filled in, digests come from the recipe or a published list. */
