@@ -8,6 +8,7 @@ import type { Accelerator } from './machine/accelerator.ts';
 import type { GuestResult } from './machine/channel.ts';
 import { channelCloudConfig } from './machine/channel-guest.ts';
 import { createOverlay, type Files, writeOem } from './machine/disk.ts';
+import type { Emulator } from './machine/emulator.ts';
 import { type Machine, type MachineRequest, startMachine } from './machine/machine.ts';
 import { STEPS, type StepName, watchScript } from './watch.ts';
 
@@ -21,6 +22,7 @@ export interface NodeRequest {
   /** Raw disk of an installed core node, never written. */
   readonly base: string;
   readonly accelerator: Accelerator;
+  readonly emulator: Emulator;
   readonly architecture?: Architecture;
   /** MiB; default 4096. */
   readonly memory?: number;
@@ -79,6 +81,7 @@ export async function bootNode(request: NodeRequest, disk: string, signal: Abort
       sockets,
       architecture: request.architecture ?? 'amd64',
       accelerator: request.accelerator,
+      emulator: request.emulator,
       memory: request.memory ?? 4096,
       processors: request.processors ?? 2,
       disks: [{ file: disk, format: 'qcow2' }, ...(request.machine?.moreDisks ?? [])],

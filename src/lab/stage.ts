@@ -9,6 +9,7 @@ import { SextantError } from '../support/errors.ts';
 import { inStep } from '../support/progress.ts';
 import type { Accelerator } from './machine/accelerator.ts';
 import type { Files } from './machine/disk.ts';
+import { type Emulator, findEmulator } from './machine/emulator.ts';
 import { bootNode, type LabNode, type NodeRequest, prepareDisk } from './node.ts';
 import { type ReleaseServer, serveRelease } from './release-server.ts';
 import type { BuiltRelease } from './variant.ts';
@@ -25,6 +26,7 @@ export interface Lab {
   /** Raw disk of an installed core node. */
   readonly base: string;
   readonly accelerator: Accelerator;
+  readonly emulator: Emulator;
   readonly releaseFolder: string;
   readonly release: Release;
   /** The recipe it was built from, for scenarios that need another release. */
@@ -44,7 +46,8 @@ export async function openLab(
   context: Context,
   facts: Pick<Lab, 'folder' | 'base' | 'accelerator' | 'releaseFolder' | 'recipe'>,
 ): Promise<Lab> {
-  return { context, ...facts, release: await readRelease(facts.releaseFolder) };
+  const emulator = await findEmulator('amd64', facts.accelerator, context);
+  return { context, ...facts, emulator, release: await readRelease(facts.releaseFolder) };
 }
 
 /** Name of the memory snapshot in a ready node's disk. */
@@ -175,6 +178,7 @@ export class Stage {
     return {
       base: this.lab.base,
       accelerator: this.lab.accelerator,
+      emulator: this.lab.emulator,
       oem,
       ...more,
       name,

@@ -11,6 +11,7 @@ import { bytesText } from '../support/progress.ts';
 import { coreFrom } from './core-source.ts';
 import { type Accelerator, findAccelerator } from './machine/accelerator.ts';
 import type { Files } from './machine/disk.ts';
+import { type Emulator, findEmulator } from './machine/emulator.ts';
 import { freePorts } from './machine/ports.ts';
 import { labAddress, labNetwork, labNetworkConfig } from './network.ts';
 import { bootNode, type LabNode, type NodeRequest, prepareDisk } from './node.ts';
@@ -109,6 +110,7 @@ export async function startLab(request: UpRequest, context: Context): Promise<Ru
       ? 'guests run under KVM'
       : `guests are emulated, which is slow: ${accelerator.why}`,
   );
+  const emulator = await findEmulator('amd64', accelerator, context);
   const started: LabNode[] = [];
   const control = await mkdtemp(join(tmpdir(), 'sextant-'));
   let server: ReleaseServer | undefined;
@@ -129,13 +131,20 @@ export async function startLab(request: UpRequest, context: Context): Promise<Ru
       const ports = await freePorts(Math.max(0, request.nodes - 1));
       const token = randomBytes(16).toString('hex');
       for (let index = 1; index <= request.nodes; index++) {
-        const node = nodeRequest(request, { index, base, folder, accelerator, ports });
+        const node = nodeRequest(request, { index, base, folder, accelerator, emulator, ports });
         const oem = await nodeFiles(request, { index, token, url: `${server.guestUrl}/release` });
         const disk = await prepareDisk({ ...node, oem }, context.signal);
         started.push(await bootNode(node, disk, context.signal));
       }
     } else {
-      const node = nodeRequest(request, { index: 1, base: request.disk, folder, accelerator, ports: [] });
+      const node = nodeRequest(request, {
+        index: 1,
+        base: request.disk,
+        folder,
+        accelerator,
+        emulator,
+        ports: [],
+      });
       await mkdir(node.folder, { recursive: true });
       started.push(await bootNode(node, request.disk, context.signal));
     }
@@ -173,16 +182,21 @@ interface Place {
   readonly base: string;
   readonly folder: string;
   readonly accelerator: Accelerator;
+  readonly emulator: Emulator;
   readonly ports: readonly number[];
 }
 
-function nodeRequest(request: UpRequest, { index, base, folder, accelerator, ports }: Place): NodeRequest {
+function nodeRequest(
+  request: UpRequest,
+  { index, base, folder, accelerator, emulator, ports }: Place,
+): NodeRequest {
   const name = `node${index}`;
   return {
     name,
     folder: join(folder, name),
     base,
     accelerator,
+    emulator,
     memory: request.memory,
     oem: {},
     machine: request.nodes > 1 ? { networks: labNetwork(index, ports) } : {},

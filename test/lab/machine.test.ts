@@ -7,6 +7,7 @@ const request: MachineRequest = {
   sockets: '/s',
   architecture: 'amd64',
   accelerator: { name: 'tcg', why: 'a test' },
+  emulator: { program: 'qemu', args: [], environment: {} },
   memory: 4096,
   processors: 2,
   disks: [{ file: '/d.qcow2', format: 'qcow2' }],

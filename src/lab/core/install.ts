@@ -8,6 +8,7 @@ import { inStep, type Step } from '../../support/progress.ts';
 import { findAccelerator } from '../machine/accelerator.ts';
 import { channelCloudConfig } from '../machine/channel-guest.ts';
 import { createIso, partitionByLabel } from '../machine/disk.ts';
+import { findEmulator } from '../machine/emulator.ts';
 import { type Machine, type MachineRequest, startMachine } from '../machine/machine.ts';
 
 /** GiB; sparse on the host. */
@@ -73,12 +74,15 @@ export async function installDisk(
   const sockets = await mkdtemp(join(tmpdir(), 'sextant-'));
   try {
     await inStep(progress, 'install onto a disk', async (step) => {
+      const accelerator = await findAccelerator(signal);
+      const emulator = await findEmulator('amd64', accelerator, context);
       const machine = await startMachine(
         {
           folder: work,
           sockets,
           architecture: 'amd64',
-          accelerator: await findAccelerator(signal),
+          accelerator,
+          emulator,
           memory: 4096,
           processors: 2,
           disks: [{ file: to, format: 'raw' }],

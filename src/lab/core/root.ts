@@ -4,11 +4,10 @@ import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
 import { inStep, type Step } from '../../support/progress.ts';
 import { type RunOptions, run, toolEnvironment } from '../../support/subprocess.ts';
+import { debianMirror, KEYRING } from '../machine/programs.ts';
 
 /** Debian release under the core image, and the version that the image says it has (KAIROS_VERSION). */
 export const BASE = { suite: 'trixie', version: 'v4.1.0' } as const;
-
-const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** Runs kairos-init in a root, with the kernel's file systems, in namespaces that end with it: no mount outlives a crash. */
 const ENTER = `set -eu
@@ -50,7 +49,7 @@ export async function makeRoot(
       hint: 'run as root once (the image is cached), or give a released image with --core FILE|URL',
     });
   }
-  const mirror = process.env.DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
+  const mirror = debianMirror();
   await inStep(context.progress, `Debian ${BASE.suite}`, (step) =>
     follow(
       step,

@@ -9,6 +9,7 @@ import { toolEnvironment } from '../../support/subprocess.ts';
 import type { Accelerator } from './accelerator.ts';
 import { type Channel, openChannel } from './channel.ts';
 import { CHANNEL_NAME } from './channel-guest.ts';
+import type { Emulator } from './emulator.ts';
 import { QEMU_HINT } from './programs.ts';
 import { connectQmp, type Qmp } from './qmp.ts';
 
@@ -19,6 +20,7 @@ export interface MachineRequest {
   readonly sockets: string;
   readonly architecture: Architecture;
   readonly accelerator: Accelerator;
+  readonly emulator: Emulator;
   /** MiB. */
   readonly memory: number;
   readonly processors: number;
@@ -67,7 +69,7 @@ export function machineArguments(request: MachineRequest): string[] {
       : ['-accel', 'tcg,thread=multi', '-cpu', 'max'];
   const board =
     architecture === 'arm64'
-      ? ['-machine', 'virt', '-bios', '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd', '-device', 'virtio-gpu-pci']
+      ? ['-machine', 'virt', '-bios', 'QEMU_EFI.fd', '-device', 'virtio-gpu-pci']
       : ['-machine', 'pc', '-vga', 'std'];
   const drives = request.disks.flatMap(({ file, format, readOnly }, index) => [
     '-drive',
@@ -129,13 +131,13 @@ export function machineArguments(request: MachineRequest): string[] {
 export async function startMachine(request: MachineRequest, signal: AbortSignal): Promise<Machine> {
   signal.throwIfAborted();
   const { folder, sockets } = request;
-  const program = request.architecture === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
+  const { program, args, environment } = request.emulator;
   for (const name of ['console', 'channel', 'qmp']) await rm(socketPath(sockets, name), { force: true });
   const log = await open(join(folder, 'qemu.log'), 'w');
   const startedAt = performance.now();
-  const child: ChildProcess = spawn(program, machineArguments(request), {
+  const child: ChildProcess = spawn(program, [...args, ...machineArguments(request)], {
     stdio: ['ignore', log.fd, log.fd],
-    env: toolEnvironment(),
+    env: toolEnvironment(environment),
     detached: true,
   });
   await log.close();

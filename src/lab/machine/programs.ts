@@ -3,6 +3,10 @@ import { delimiter, join } from 'node:path';
 import { SextantError } from '../../support/errors.ts';
 import { run } from '../../support/subprocess.ts';
 
+/** Key of Debian's archive, and where its packages come from: $DEBIAN_MIRROR, or Debian's own address. */
+export const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+export const debianMirror = () => process.env.DEBIAN_MIRROR || 'http://deb.debian.org/debian';
+
 export const QEMU_HINT =
   'install it: apt-get install -y qemu-system-x86 qemu-utils (for arm64 guests: qemu-system-arm qemu-efi-aarch64)';
 
