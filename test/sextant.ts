@@ -49,6 +49,8 @@ export function sextant(
 
 export interface Running {
   readonly ended: Promise<Ended>;
+  /** Resolves when this was written to stderr; rejects when it ends without. */
+  said(pattern: RegExp): Promise<void>;
   /** Ctrl-C in a terminal: the signal goes to every process of the foreground group. */
   interrupt(): void;
 }
@@ -68,6 +70,15 @@ export function startSextant(args: readonly string[], options: RunOptions = {}):
       child.on('error', failed);
       child.on('close', (code) => done({ code, ...said }));
     }),
+    said: (pattern) =>
+      new Promise((found, failed) => {
+        const look = () => {
+          if (pattern.test(said.stderr)) found();
+        };
+        child.stderr?.on('data', look);
+        child.once('close', () => failed(new Error(`it ended without saying ${pattern}: ${said.stderr}`)));
+        look();
+      }),
     interrupt() {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');

@@ -106,6 +106,7 @@ function labNode(
   /** Where this boot began on the host's clock, milliseconds. */
   let bootedAt = machine.startedAt;
   const limited = async <T>(work: Promise<T>, seconds: number, what: string): Promise<T> => {
+    signal.throwIfAborted();
     let stopWaiting = () => {};
     const limit = new Promise<never>((_, reject) => {
       const timer = setTimeout(() => {

@@ -152,6 +152,30 @@ export class Stage {
     return { node: await this.#boot(request, copy), server };
   }
 
+  /**
+   * Ends a node that has just come to Ready and keeps it, with its memory and its release server, for the scenarios that start from
+   * one; unless there is one already.
+   */
+  async donate(node: LabNode, server: ReleaseServer): Promise<void> {
+    this.lab.ready ??= this.save(node, server);
+    await this.lab.ready;
+  }
+
+  /** Saves a running node with its memory. It ends; its server goes on. */
+  async save(node: LabNode, server: ReleaseServer): Promise<ReadyNode> {
+    await node.run('sync');
+    await node.machine.qmp.execute('stop');
+    const said = await node.machine.qmp.execute('human-monitor-command', {
+      'command-line': `savevm ${SNAPSHOT}`,
+    });
+    if (said !== '') throw new SextantError('tool', `the ready node cannot be saved: ${String(said).trim()}`);
+    await node.stop();
+    const disk = join(this.lab.folder, 'ready.qcow2');
+    await rename(join(node.folder, 'disk.qcow2'), disk);
+    this.#servers.splice(this.#servers.indexOf(server), 1);
+    return { disk, server };
+  }
+
   /** The disk of a node that came to Ready by its first boot and was shut down, and its release server. */
   async readyDisk(): Promise<ReadyNode> {
     this.lab.readyOff ??= this.#shutDownReady();
@@ -244,7 +268,7 @@ export class Stage {
   /** Ends what runs. Where something failed, the guest's journal is taken first. */
   async end(failed: boolean): Promise<void> {
     for (const node of this.#nodes) {
-      if (failed && node.machine.isRunning()) await keepJournal(node);
+      if (failed && node.machine.isRunning()) await keepJournal(node).catch(() => {});
       await node.stop();
     }
     for (const server of this.#servers) await server.close();
@@ -267,18 +291,13 @@ export function stepsText(steps: ReadonlyMap<StepName, number>): string {
 
 async function makeReadyNode(lab: Lab): Promise<ReadyNode> {
   const stage = new Stage(lab, 'ready-node');
-  const server = await stage.serve();
   try {
+    const server = await stage.serve();
     const node = await stage.node({ [ACTIVATION_FILE]: await stage.activation(server) });
     await stage.untilReady(node);
-    await node.run('sync');
-    await node.machine.qmp.execute('stop');
-    const said = await node.machine.qmp.execute('human-monitor-command', {
-      'command-line': `savevm ${SNAPSHOT}`,
-    });
-    if (said !== '') throw new SextantError('tool', `the ready node cannot be saved: ${String(said).trim()}`);
-    await node.stop();
-    return { disk: join(node.folder, 'disk.qcow2'), server };
+    const ready = await stage.save(node, server);
+    await stage.end(false);
+    return ready;
   } catch (error) {
     await stage.end(true);
     throw error;
@@ -289,7 +308,7 @@ async function makeReadyNode(lab: Lab): Promise<ReadyNode> {
 export async function closeLab(lab: Lab): Promise<void> {
   const ready = await lab.ready?.catch(() => undefined);
   await ready?.server.close();
-  if (ready !== undefined) await rm(join(lab.folder, 'ready-node'), { recursive: true, force: true });
+  await rm(join(lab.folder, 'ready.qcow2'), { force: true });
   await rm(join(lab.folder, 'ready-off.qcow2'), { force: true });
   await rm(join(lab.folder, 'variants'), { recursive: true, force: true });
 }

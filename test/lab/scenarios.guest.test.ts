@@ -1,20 +1,17 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { coreFrom } from '../../src/lab/core-source.ts';
 import { findAccelerator } from '../../src/lab/machine/accelerator.ts';
 import { chosenScenarios, lookFurther, runScenario } from '../../src/lab/run-scenarios.ts';
 import { closeLab, type Lab, openLab } from '../../src/lab/stage.ts';
-import { buildRelease } from '../../src/release/build.ts';
-import { openRecipe } from '../../src/release/open.ts';
-import { cacheLimit } from '../../src/sources/cache.ts';
 import { cacheFolder } from '../../src/support/context.ts';
 import { terminalProgress } from '../../src/support/terminal.ts';
+import { labRelease, RECIPE } from './release.ts';
 
 // `make lab` runs every scenario; these are the ones without which nothing that Sextant says about a node holds.
 const NAMES = ['installed-core-node', 'next-boots', 'tampered-file', 'faulty-server'];
 
-const RECIPE = 'recipes/lab.yaml';
 const folder = resolve('test-results/lab');
 const progress = terminalProgress({ output: process.stderr, live: false, colour: false, plainSeconds: 30 });
 const abort = new AbortController();
@@ -24,9 +21,7 @@ let lab: Lab;
 beforeAll(async () => {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const releaseFolder = join(folder, 'release');
-  const opened = await openRecipe({ recipe: RECIPE, context, frozen: false, architectures: ['amd64'] });
-  await buildRelease({ ...opened, output: releaseFolder, cacheLimit: cacheLimit() });
+  const releaseFolder = labRelease();
   const accelerator = await findAccelerator(context.signal);
   progress.say(
     accelerator.name === 'kvm' ? 'guests run under KVM' : `guests are emulated: ${accelerator.why}`,

@@ -16,15 +16,15 @@ spec:
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
-/** Runs a pod to completion through the node's own API, and leaves a ConfigMap to find again. */
+/** Runs a pod to completion through the node's own API, unless it has run, and leaves a ConfigMap to find again. */
 export async function runPod(stage: Stage, node: LabNode): Promise<void> {
   await stage.prove(
     'a pod from an image carried along runs to completion',
     node,
     `echo ${base64(POD)} | base64 -d >/run/sextant-lab/pod.yaml
 until api /api/v1/namespaces/default/serviceaccounts/default >/dev/null; do sleep 1; done
-k3s kubectl create -f /run/sextant-lab/pod.yaml
-k3s kubectl create configmap kept --from-literal=by=the-lab
+k3s kubectl apply -f /run/sextant-lab/pod.yaml
+k3s kubectl get configmap kept || k3s kubectl create configmap kept --from-literal=by=the-lab
 tries=0
 until [ "$(api /api/v1/namespaces/default/pods/hello | jq -r .status.phase)" = Succeeded ]; do
   tries=$((tries + 1)); [ $tries -lt 180 ]

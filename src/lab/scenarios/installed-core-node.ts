@@ -26,5 +26,6 @@ export const installedCoreNode: Scenario = {
     stage.say((await stage.prove("the founding document's three checks", node, THREE_CHECKS)).trim());
     await runPod(stage, node);
     await stage.verdict(node, 'merged with dm-verity in use, node Ready', readyChecks(stage));
+    await stage.donate(node, server);
   },
 };

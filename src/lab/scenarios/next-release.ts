@@ -1,5 +1,6 @@
 import { ACTIVATION_FILE } from '../stage.ts';
 import { variantRelease } from '../variant.ts';
+import { runPod } from './common.ts';
 import type { Scenario } from './types.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -14,7 +15,7 @@ export const nextRelease: Scenario = {
     const served = await stage.serve({ next: next.folder });
     const image = 'sha256sum /run/initramfs/cos-state/cOS/active.img | cut -d" " -f1';
     const before = (await node.run(image)).trim();
-    await node.run('k3s kubectl create configmap kept --from-literal=by=the-lab');
+    await runPod(stage, node);
     const first = await node.run(`cat /oem/${ACTIVATION_FILE}`);
     const move = async (activation: string, version: string) => {
       // As the documentation says: replace the file and reboot. What runs keeps running until the next start.

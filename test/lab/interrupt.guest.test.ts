@@ -1,0 +1,67 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { run } from '../../src/support/subprocess.ts';
+import { startSextant } from '../sextant.ts';
+import { labRelease } from './release.ts';
+
+let release: string;
+let folder: string;
+let sockets: string[];
+
+const sextantFolders = async () =>
+  (await readdir(tmpdir())).filter((name) => name.startsWith('sextant-')).sort();
+
+beforeAll(() => {
+  release = labRelease();
+});
+beforeEach(async () => {
+  sockets = await sextantFolders();
+  folder = await mkdtemp(join(tmpdir(), 'interrupted-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** Processes whose command line names this test's folder. */
+async function processes(): Promise<string> {
+  const { stdout } = await run('pgrep', ['-af', folder], { okCodes: [0, 1] });
+  return stdout.toString();
+}
+
+async function nothingLeft(): Promise<void> {
+  expect(await processes()).toBe('');
+  expect(await sextantFolders()).toEqual(sockets);
+  expect((await run('losetup', ['--list', '--noheadings'])).stdout.toString()).not.toContain(folder);
+  expect((await run('cat', ['/proc/self/mounts'])).stdout.toString()).not.toContain(folder);
+}
+
+const env = () => ({ XDG_STATE_HOME: join(folder, 'state') });
+
+test.each([
+  ['as the machine starts', 1000],
+  ['while the node boots', 8000],
+])(
+  'Ctrl-C during `lab up`, %s: no process, socket, loop device or mount is left',
+  async (_, milliseconds) => {
+    const started = startSextant(['lab', 'up', '--release', release], { env: env() });
+    await started.said(/guests (are emulated|run under KVM)/);
+    await new Promise((wait) => setTimeout(wait, milliseconds));
+    started.interrupt();
+    const { code, stderr } = await started.ended;
+    expect(stderr).toContain('interrupted');
+    expect(code).toBe(130);
+    await nothingLeft();
+    expect(await readdir(join(folder, 'state/sextant/lab')).catch(() => [])).toEqual([]);
+  },
+);
+
+test('Ctrl-C during `lab test`', async () => {
+  const started = startSextant(['lab', 'test', '--release', release, '--results', folder, 'late-network'], {
+    env: env(),
+  });
+  await started.said(/guests (are emulated|run under KVM)/);
+  await new Promise((wait) => setTimeout(wait, 5000));
+  started.interrupt();
+  expect((await started.ended).code).toBe(130);
+  await nothingLeft();
+});
