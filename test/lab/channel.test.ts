@@ -24,6 +24,7 @@ beforeEach(async () => {
   asked.length = 0;
   createInterface({ input: guest }).on('line', (line) => {
     const [id = '', script = ''] = line.split(' ');
+    if (script === '') return; // "Who is there?"
     asked.push({ id, script: Buffer.from(script, 'base64').toString() });
     guest.emit('asked');
   });

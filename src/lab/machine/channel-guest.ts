@@ -22,9 +22,11 @@ mkdir -p "$work"
 exec 3<>"$port"
 # line WORDS [FILE]: one message to the host, whole: the words, then the file's bytes in base64.
 line() { ( flock 9; printf '%s' "$1"; if [ -n "\${2:-}" ]; then printf ' '; base64 -w0 "$2"; fi; echo ) 9>"$work/lock" >&3; }
-line "hello $(cat /proc/sys/kernel/random/boot_id) $(cut -d' ' -f1 /proc/uptime)"
+hello() { line "hello $(cat /proc/sys/kernel/random/boot_id) $(cut -d' ' -f1 /proc/uptime)"; }
+hello
 while IFS=' ' read -r id script <&3; do
-  [ -n "$script" ] || continue
+  # A host that has just come (the guest was saved with its memory) asks who is there.
+  [ -n "$script" ] || { hello; continue; }
   (
     at=$work/$id
     printf %s "$script" | base64 -d >"$at.sh"

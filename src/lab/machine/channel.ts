@@ -39,7 +39,7 @@ interface Asked {
 
 /**
  * The host's end of the channel into a guest: a virtio serial port (no network, no login), one line for each message. To the guest
- * "ID BASE64-SCRIPT", from it "hello BOOT-ID UPTIME", "out ID BASE64", "done ID CODE".
+ * "ID BASE64-SCRIPT" or "0", which asks for a greeting, from it "hello BOOT-ID UPTIME", "out ID BASE64", "done ID CODE".
  */
 export function openChannel(path: string): Channel {
   const asked = new Map<number, Asked>();
@@ -49,6 +49,7 @@ export function openChannel(path: string): Channel {
   let next = 1;
   const socket = connect(path);
   socket.on('error', () => {});
+  socket.write('0\n');
   const abandon = (why: string) => {
     for (const { reject } of asked.values()) reject(new SextantError('tool', why));
     asked.clear();
