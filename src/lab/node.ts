@@ -46,7 +46,8 @@ export interface LabNode {
   try(script: string, onOutput?: (text: string) => void): Promise<GuestResult>;
   /** Follows this boot through its steps, after a look at what image it is; seconds since power-on (or since the restart) of each. */
   watch(options: {
-    readonly extensionName: string;
+    /** Undefined for a standard image, which has none. */
+    readonly extensionName: string | undefined;
     /** Whether the guest has an API server of its own; an agent's boot is followed until the merge. */
     readonly api: boolean;
     readonly onStep?: (step: StepName, seconds: number) => void;
@@ -165,7 +166,7 @@ function labNode(
       const firmware = Math.max(0, (heardAt - bootedAt) / 1000 - uptime);
       mark('firmware', firmware);
       mark('initramfs', firmware + uptime);
-      checkCore(name, (await runs(CORE_FACTS)).output);
+      if (extensionName !== undefined) checkCore(name, (await runs(CORE_FACTS)).output);
       let rest = '';
       const take = (text: string) => {
         const lines = (rest + text).split('\n');

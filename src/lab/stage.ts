@@ -219,14 +219,14 @@ export class Stage {
   /** Follows a node's boot to its end, each step shown. */
   async untilReady(
     node: LabNode,
-    options: { readonly api?: boolean; readonly timeoutSeconds?: number } = {},
+    options: { readonly api?: boolean; readonly standard?: boolean; readonly timeoutSeconds?: number } = {},
   ) {
     return inStep(
       this.lab.context.progress,
       `${this.#name}: ${node.name}`,
       (step) =>
         node.watch({
-          extensionName: this.extensionName,
+          extensionName: options.standard ? undefined : this.extensionName,
           api: options.api ?? true,
           onStep: (name, seconds) => step.update({ note: `${name} at ${Math.round(seconds)} s` }),
           ...(options.timeoutSeconds === undefined ? {} : { timeoutSeconds: options.timeoutSeconds }),

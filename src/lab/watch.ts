@@ -46,16 +46,20 @@ node_ready() {
 `;
 
 /**
- * A script for a guest that prints "STEP-INDEX UPTIME" as each step after the initramfs is reached and ends with the last. An agent
- * has no administrator's configuration: without `api` the script ends with the merge.
+ * A script for a guest that prints "STEP-INDEX UPTIME" as each step after the initramfs is reached and ends with the last. A standard
+ * image has no extension, an agent no administrator's configuration: without `api` the script ends with the merge.
  */
-export function watchScript(extensionName: string, api: boolean): string {
+export function watchScript(extensionName: string | undefined, api: boolean): string {
   const reached = (step: StepName) => `echo "${STEPS.indexOf(step)} $(cut -d' ' -f1 /proc/uptime)"`;
-  return `${API_FUNCTIONS}
-until [ -e /run/extensions/${extensionName}.sysext.raw ] || [ -e /run/extensions/${extensionName}.raw ]; do sleep 1; done
+  const extension =
+    extensionName === undefined
+      ? ''
+      : `until [ -e /run/extensions/${extensionName}.sysext.raw ] || [ -e /run/extensions/${extensionName}.raw ]; do sleep 1; done
 ${reached('extension installed')}
 until [ -e /usr/lib/extension-release.d/extension-release.${extensionName} ]; do sleep 0.5; done
-${reached('merged')}
+${reached('merged')}`;
+  return `${API_FUNCTIONS}
+${extension}
 ${
   !api
     ? ''

@@ -27,8 +27,8 @@ export interface RootVariant {
   /** Arguments of kairos-init that decide what the image is. */
   readonly arguments: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** More commands in the root after kairos-init, a shell script. */
-  readonly after?: string;
+  /** Files in the root before kairos-init runs, by path. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** The arguments for a core image: everything but the provider and what it installs. */
@@ -69,6 +69,8 @@ export async function makeRoot(
   const enter = join(root, '..', 'enter.sh');
   await writeFile(enter, ENTER);
   await copyFile(kairosInit, join(root, 'kairos-init'));
+  for (const [path, content] of Object.entries(variant.files ?? {}))
+    await writeFile(join(root, path), content);
   const inside = (
     step: Step,
     command: readonly string[],
@@ -84,11 +86,6 @@ export async function makeRoot(
   await inStep(context.progress, 'kairos-init: kernel, systemd, GRUB, initrd', (step) =>
     inside(step, ['/kairos-init', '--version', BASE.version, ...variant.arguments], variant.environment),
   );
-  if (variant.after !== undefined) {
-    await inStep(context.progress, 'the rest of the image', (step) =>
-      inside(step, ['sh', '-euc', variant.after ?? '']),
-    );
-  }
   await rm(join(root, 'kairos-init'));
   await rm(enter);
   await rm(join(root, 'etc/resolv.conf'), { force: true });

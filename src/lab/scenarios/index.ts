@@ -8,6 +8,7 @@ import { nextRelease } from './next-release.ts';
 import { osUpgrade } from './os-upgrade.ts';
 import { peerToPeer } from './p2p.ts';
 import { slowMerge } from './slow-merge.ts';
+import { standardImage } from './standard-image.ts';
 import { strictTrust } from './strict.ts';
 import { tamperedFile } from './tampered.ts';
 import { serverAndAgent } from './two-nodes.ts';
@@ -32,4 +33,5 @@ export const SCENARIOS: readonly Scenario[] = [
   serverAndAgent,
   peerToPeer,
   freshInstall,
+  standardImage,
 ];
