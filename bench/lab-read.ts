@@ -1,0 +1,77 @@
+// Cold reads of the largest file of the extension inside a guest: dm-verity on against off, the release's compression against none.
+// The guest's page cache is dropped before each read; its disk is in the host's page cache, so this is what decoding and hashing cost.
+//   node bench/run.mjs bench/lab-read.ts [ROUNDS]
+import { spawnSync } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { coreFrom } from '../src/lab/core-source.ts';
+import { findAccelerator } from '../src/lab/machine/accelerator.ts';
+import { closeLab, openLab, Stage } from '../src/lab/stage.ts';
+import { variantRelease } from '../src/lab/variant.ts';
+import { cacheFolder } from '../src/support/context.ts';
+import { terminalProgress } from '../src/support/terminal.ts';
+
+const rounds = Number(process.argv[2] ?? 5);
+const progress = terminalProgress({ output: process.stderr, live: false, colour: false, plainSeconds: 60 });
+const context = { cache: cacheFolder(), progress, signal: new AbortController().signal };
+const releaseFolder = resolve('test-results/lab-release');
+const recipe = 'recipes/lab.yaml';
+const built = spawnSync(
+  process.execPath,
+  ['build/sextant.js', 'build', '--recipe', recipe, '--output', releaseFolder, '--arch', 'amd64'],
+  { stdio: ['ignore', 'ignore', 'inherit'] },
+);
+if (built.status !== 0) throw new Error('the release cannot be built');
+const folder = resolve('test-results/bench');
+await rm(folder, { recursive: true, force: true });
+await mkdir(folder, { recursive: true });
+const accelerator = await findAccelerator(context.signal);
+const lab = await openLab(context, {
+  folder,
+  base: await coreFrom(undefined, context),
+  accelerator,
+  releaseFolder,
+  recipe,
+});
+const plain = await variantRelease(lab, 'none', (text) => `${text}\nimage: { compression: none }\n`);
+
+const stage = new Stage(lab, 'reads');
+const server = await stage.serve({ plain: plain.folder });
+const node = await stage.node({});
+const images = {
+  [`as released (${lab.release.images[0]?.file})`]: `release/${stage.amd64.file}`,
+  'not compressed': `plain/${plain.release.images[0]?.file}`,
+};
+const hashes = [stage.amd64.rootHash, plain.rootHash];
+const seconds = new Map<string, number[]>();
+await node.run(`until [ "$(systemctl is-active multi-user.target)" = active ]; do sleep 1; done; mkdir -p /usr/local/bench /run/bench
+until curl -sf -o /dev/null ${server.guestUrl}/release/SHA256SUMS; do sleep 1; done`);
+for (const [at, path] of Object.values(images).entries()) {
+  const name = `/usr/local/bench/image${at}`;
+  const address = `${server.guestUrl}/${path.split('/').map(encodeURIComponent).join('/')}`;
+  await node.run(
+    `curl -sf -o ${name}-on.raw '${address}' && cp ${name}-on.raw ${name}-off.raw && printf %s ${hashes[at]} >${name}-on.roothash; sync`,
+  );
+}
+for (let round = 0; round < rounds; round++) {
+  for (const [at, label] of Object.keys(images).entries()) {
+    for (const verity of round % 2 === 0 ? ['on', 'off'] : ['off', 'on']) {
+      const output = await node.run(`set -e
+systemd-dissect --mount --read-only /usr/local/bench/image${at}-${verity}.raw /run/bench >/dev/null
+[ "$(dmsetup ls --target verity | grep -vc 'No devices')" = ${verity === 'on' ? 1 : 0} ]
+sync; echo 3 >/proc/sys/vm/drop_caches
+began=$(date +%s%N); cat /run/bench/usr/bin/k3s >/dev/null; ended=$(date +%s%N)
+systemd-dissect --umount /run/bench
+echo $(( (ended - began) / 1000000 ))`);
+      const key = `${label}, verity ${verity}`;
+      seconds.set(key, [...(seconds.get(key) ?? []), Number(output.trim().split('\n').at(-1)) / 1000]);
+    }
+  }
+}
+await stage.end(false);
+await closeLab(lab);
+await rm(folder, { recursive: true, force: true });
+const median = (values: readonly number[]) =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+console.log(`cold read of /usr/bin/k3s in a guest (${accelerator.name}), medians of ${rounds}:`);
+for (const [key, values] of seconds) console.log(`  ${key}: ${median(values).toFixed(2)} s`);
