@@ -34,7 +34,7 @@ if (process.argv[2] === 'write') {
 
 /** Writes one image and says, for the comparing process, its memory and where its time went. */
 async function write(): Promise<void> {
-  const [, , , tree = '', output = '', compression = 'none'] = process.argv;
+  const [, , , tree = '', output = '', compression = 'none', clusterSize = '65536'] = process.argv;
   const steps: Record<string, number> = {};
   const progress: Progress = {
     ...silent,
@@ -52,7 +52,7 @@ async function write(): Promise<void> {
     extensionName: 'bench',
     architecture: 'amd64',
     compression: compression as 'none' | 'lz4hc',
-    clusterSize: 65536,
+    clusterSize: Number(clusterSize),
     seed: 'bench',
     timestamp: 315532800,
     mkfs: erofsTool('mkfs.erofs'),
@@ -154,24 +154,33 @@ async function compare(): Promise<void> {
       join(definitions, '20-verity.conf'),
       '[Partition]\nType=root-verity\nVerity=hash\nVerityMatchKey=root\nMinimize=best\n',
     );
-    for (const compression of ['none', 'lz4hc']) await measure(work, tree, definitions, compression);
+    await measure(work, tree, definitions, 'none', 65536);
+    // mkfs.erofs' own default, and what a recipe has by default.
+    for (const clusterSize of [4096, 65536]) await measure(work, tree, definitions, 'lz4hc', clusterSize);
     await hashing(join(work, 'own.raw'));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-async function measure(work: string, tree: string, definitions: string, compression: string): Promise<void> {
+async function measure(
+  work: string,
+  tree: string,
+  definitions: string,
+  compression: string,
+  clusterSize: number,
+): Promise<void> {
   const ours: number[] = [];
   const theirs: number[] = [];
   const memory: number[] = [];
   const peerMemory: number[] = [];
   const steps: Record<string, number[]> = {};
-  const options = compression === 'none' ? '' : `-z${compression} -C65536 --workers=2`;
+  const options = compression === 'none' ? '' : `-z${compression} -C${clusterSize} --workers=2`;
   const [own, peer] = [join(work, 'own.raw'), join(work, 'peer.raw')];
   for (let pair = -1; pair < PAIRS; pair += 1) {
     rmSync(own, { force: true });
-    const a = await timed(process.execPath, [process.argv[1] as string, 'write', tree, own, compression]);
+    const request = ['write', tree, own, compression, String(clusterSize)];
+    const a = await timed(process.execPath, [process.argv[1] as string, ...request]);
     rmSync(peer, { force: true });
     const [command, args] = inToolsRoot('systemd-repart', [
       '--offline=yes',
@@ -196,7 +205,7 @@ async function measure(work: string, tree: string, definitions: string, compress
   const ratios = ours.map((value, index) => value / (theirs[index] ?? Number.NaN));
   const seconds = (values: readonly number[]) => `${median(values).toFixed(2)} s`;
   console.log(
-    `${compression}: sextant ${seconds(ours)}, systemd-repart ${seconds(theirs)}, ratio ${median(ratios).toFixed(2)}; ` +
+    `${compression}${compression === 'none' ? '' : `, clusters of ${clusterSize / 1024} KiB`}: sextant ${seconds(ours)}, systemd-repart ${seconds(theirs)}, ratio ${median(ratios).toFixed(2)}; ` +
       `memory ${median(memory).toFixed(0)} MiB, theirs ${median(peerMemory).toFixed(0)} MiB; ` +
       `size ${(statSync(own).size / statSync(peer).size).toFixed(3)} of theirs`,
   );

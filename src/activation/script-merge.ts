@@ -89,28 +89,39 @@ verified() {
   return 1
 }
 
-# Files of the extensions in which dm-verity has met a wrong byte since they were merged, one a line.
+# Files of the extensions in which dm-verity has met a wrong byte since they were merged, one a line. A loop device names its file as
+# seen from the file system it is on; ours are told by the end of the name.
 damaged_files() {
   for device in "$block_devices"/dm-*; do
     grep -qs '^CRYPT-VERITY-' "$device/dm/uuid" || continue
     case $(dmsetup status "$(cat "$device/dm/name")" 2>/dev/null) in *' verity C'*) ;; *) continue ;; esac
     for backing in "$device"/slaves/*/loop/backing_file "$device"/slaves/*/../loop/backing_file; do
-      [ ! -e "$backing" ] || cat "$backing"
+      [ -e "$backing" ] || continue
+      image=$(cat "$backing")
+      case $image in
+      */sextant/*/"$name.sysext.raw")
+        digest=\${image%/*}
+        image="$store/sextant/\${digest##*/}/$name.sysext.raw"
+        ;;
+      esac
+      echo "$image"
     done
   done | sort -u
 }
 
-damaged() { # 1 when something is
+damaged() { # 1 when something is; said once for each boot and set of files
   files=$(damaged_files)
   [ -n "$files" ] || return 0
+  [ "$(cat "$runtime/damaged" 2>/dev/null)" != "$files" ] || return 1
   echo "$files" | while read -r image; do
     extension=\${image##*/}
     say "DAMAGED: the extension \${extension%.sysext.raw} is damaged on the disk: $image holds bytes that are not what its root hash says; reading them fails"
     case $image in
-    "$store"/sextant/*/"$name.sysext.raw") say "to put it right: rm -r \${image%/*} && reboot (the activation downloads it again)" ;;
+    "$store"/sextant/*) say "to put it right: rm -r \${image%/*} && reboot (the activation downloads it again)" ;;
     *) say "to put it right: install that extension again" ;;
     esac
   done
+  echo "$files" >"$runtime/damaged"
   return 1
 }
 

@@ -89,9 +89,10 @@ export class Stage {
     return image;
   }
 
-  /** What a node's console has shown so far. */
-  consoleOf(node: LabNode): Promise<string> {
-    return readFile(node.machine.consoleLog, 'utf8');
+  /** What a node's consoles show: the serial one since power-on, and the text of the screen, which is /dev/console on most images. */
+  async consoleOf(node: LabNode): Promise<string> {
+    const screen = (await node.try('cat /dev/vcs1')).output; // Long lines go on in the next row, short ones end in blanks.
+    return `${await readFile(node.machine.consoleLog, 'utf8')}\n${screen.replace(/ {2,}/g, '\n')}`;
   }
 
   /** The activation of another release, served at `url`. */

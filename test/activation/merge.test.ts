@@ -178,6 +178,36 @@ describe('verified means verified', () => {
     expect(await readFile(join(node.paths.runtime, 'state'), 'utf8')).toMatch(/^refused REFUSED/);
   });
 
+  test('a damaged extension is named with its file and what to do; another one too', async () => {
+    await installed();
+    await node.set(
+      'dmsetup',
+      '#!/bin/sh\ncase $1:$2 in status:ours | status:other) echo "0 99 verity C" ;; status:*) echo "0 99 verity V" ;; esac\n',
+    );
+    for (const [name, mapped, backing] of [
+      ['dm-0', 'ours', node.file(image).replace(/^.*(?=\/extensions\/)/, '')],
+      ['dm-1', 'other', '/var/lib/extensions/other.raw'],
+      ['dm-2', 'sound', '/var/lib/extensions/sound.raw'],
+    ] as const) {
+      const device = join(node.paths.blockDevices, name);
+      await mkdir(join(device, 'slaves/loop0/loop'), { recursive: true });
+      await mkdir(join(device, 'dm'), { recursive: true });
+      await writeFile(join(device, 'dm/uuid'), 'CRYPT-VERITY-0-x\n');
+      await writeFile(join(device, 'dm/name'), `${mapped}\n`);
+      await writeFile(join(device, 'slaves/loop0/loop/backing_file'), `${backing}\n`);
+    }
+    const { code, said } = await node.command('damaged');
+    expect(code).toBe(1);
+    expect(said).toContain(
+      `the extension provider-kairos is damaged on the disk: ${node.file(image)} holds bytes`,
+    );
+    expect(said).toContain(`rm -r ${dirname(node.file(image))} && reboot`);
+    expect(said).toContain('the extension other.raw is damaged');
+    expect(said).not.toContain('sound');
+    expect(await node.command('damaged')).toMatchObject({ code: 1, said: '' });
+    expect((await node.command('status')).said).toContain('damaged: ');
+  });
+
   test('without dmsetup a verity device on our file is looked for in /sys', async () => {
     await installed();
     await node.set('dmsetup', '#!/bin/sh\nexit 127\n');

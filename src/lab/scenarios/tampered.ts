@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openErofs } from '../../image/erofs/index.ts';
 import { readImage } from '../../image/index.ts';
@@ -43,12 +43,11 @@ until journalctl -b -u sextant-damaged --no-pager -o cat | grep -F '${stage.exte
 done
 ! systemctl is-active k3s`,
     );
+    const shown = await stage.consoleOf(node);
     stage.check(
       'the console says it too',
-      (await readFile(node.machine.consoleLog, 'utf8')).includes(
-        `the extension ${stage.extensionName} is damaged`,
-      ),
-      node.machine.consoleLog,
+      shown.includes(`the extension ${stage.extensionName} is damaged`),
+      shown.slice(-2000),
     );
   },
 };
