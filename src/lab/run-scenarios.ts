@@ -57,6 +57,7 @@ export async function runScenario(lab: Lab, scenario: Scenario): Promise<Scenari
     await stage.end(error.code !== 'interrupted');
     lab.context.signal.throwIfAborted();
     const failure = error.details === undefined ? error.message : `${error.message}\n${error.details}`;
+    stage.say(failure);
     return { ...about, passed: false, seconds: seconds(), failure, kept: stage.folder };
   }
 }

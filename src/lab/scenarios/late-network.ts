@@ -32,10 +32,9 @@ echo "multi-user.target: $(at multi-user.target ActiveEnterTimestampMonotonic) u
       server.requests.length === 0,
       String(server.requests.length),
     );
-    for (let waited = 0; !(await stage.consoleOf(node)).includes('next try in'); waited++) {
-      stage.check('the console says what the node waits for', waited < 120, await stage.consoleOf(node));
-      await sleep(1000);
-    }
+    const waits = async () => (await stage.consoleOf(node)).includes('next try in');
+    for (let waited = 0; waited < 120 && !(await waits()); waited++) await sleep(1000);
+    stage.check('the console says what the node waits for', await waits(), await stage.consoleOf(node));
     await setLink(node.machine, true);
     await stage.untilReady(node);
     const now = await node.machine.channel.greeting();

@@ -21,7 +21,7 @@ export const unprivilegedUser: Scenario = {
   if setpriv --reuid=nobody --regid=nogroup --clear-groups sh -c 'touch "$1/agent-provider-mine" 2>/dev/null' sh "$at"; then
     echo "$folder: nobody wrote into $at"; exit 1
   fi
-  case $(stat -L -c '%u %A' "$at") in '0 d'???????-??) ;; *) echo "$at: $(stat -c '%u %A' "$at")"; exit 1 ;; esac
+  case $(stat -L -c '%u %A' "$at") in '0 d'???????-?) ;; *) echo "$at: $(stat -c '%u %A' "$at")"; exit 1 ;; esac
 done`,
     );
     await stage.prove(
