@@ -22,7 +22,7 @@ test: ## everything needed, then all tests
 lab: ## every scenario on real core nodes in QEMU (SCENARIOS="name ..." for some)
 	@tools/prerequisites.sh build lab
 	@$(MAKE) --no-print-directory build
-	@$(NODE) build/sextant.js build --recipe recipes/lab.yaml --output test-results/lab-release --arch amd64
+	@$(NODE) build/sextant.js build --recipe recipes/lab.yaml --output test-results/lab-release
 	@$(NODE) build/sextant.js lab test --release test-results/lab-release $(SCENARIOS)
 
 check: node_modules/.ready ## format, lint, types, unused code, unit tests: under a minute

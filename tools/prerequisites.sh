@@ -17,7 +17,7 @@ declare -A package=(
   [qemu-system-x86_64]=qemu-system-x86 [qemu-img]=qemu-utils [mksquashfs]=squashfs-tools [xorriso]=xorriso [debugfs]=e2fsprogs
 )
 build=(xz zstd unshare mount tar ip)
-lab=(mmdebstrap qemu-system-x86_64 qemu-img mksquashfs xorriso debugfs)
+lab=(mmdebstrap qemu-system-x86_64 qemu-img mksquashfs xorriso debugfs qemu-aarch64-static)
 test=(mmdebstrap openssl curl shellcheck dpkg-deb setpriv qemu-aarch64-static busybox newuidmap pip3)
 
 needed=()

@@ -29,7 +29,7 @@ export interface NodeRequest {
   readonly processors?: number;
   /** Files for /oem besides the lab's own. */
   readonly oem: Files;
-  readonly machine?: Partial<Pick<MachineRequest, 'networks' | 'unplugged' | 'extra'>> & {
+  readonly machine?: Partial<Pick<MachineRequest, 'kernel' | 'networks' | 'unplugged' | 'extra'>> & {
     readonly moreDisks?: MachineRequest['disks'];
   };
 }

@@ -16,7 +16,7 @@ export interface ScenarioResult {
   readonly checked: readonly string[];
   /** Why it failed. */
   readonly failure?: string;
-  /** Where its disks and logs were kept. */
+  /** Where its disks and logs were kept, if a guest was started. */
   readonly kept?: string;
 }
 
@@ -58,7 +58,8 @@ export async function runScenario(lab: Lab, scenario: Scenario): Promise<Scenari
     lab.context.signal.throwIfAborted();
     const failure = error.details === undefined ? error.message : `${error.message}\n${error.details}`;
     stage.say(failure);
-    return { ...about, passed: false, seconds: seconds(), failure, kept: stage.folder };
+    const result = { ...about, passed: false, seconds: seconds(), failure };
+    return stage.nodes.length === 0 ? result : { ...result, kept: stage.folder };
   }
 }
 
@@ -87,12 +88,20 @@ export async function runScenarios(
   return results;
 }
 
-/** The three commands with which to look at what a failed scenario left. */
-export function lookFurther(kept: string, node = 'node1'): readonly string[] {
+/** The commands with which to look at what a failed scenario left. */
+export function lookFurther({
+  name,
+  kept,
+}: {
+  readonly name: string;
+  readonly kept: string;
+}): readonly string[] {
+  const node = join(kept, 'node1');
+  const boots = !SCENARIOS.some((scenario) => scenario.name === name && scenario.startedByKernel);
   return [
-    `less -R ${join(kept, node, 'console.log')}`,
-    `less ${join(kept, node, 'journal.txt')}`,
-    `sextant lab up --disk ${join(kept, node, 'disk.qcow2')}`,
+    `less -R ${join(node, 'console.log')}`,
+    `less ${join(node, 'journal.txt')}`,
+    ...(boots ? [`sextant lab up --disk ${join(node, 'disk.qcow2')}`] : []),
   ];
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type ActivationChoices, releaseActivation } from '../release/activation.ts';
 import { readRelease } from '../release/read.ts';
 import type { Release } from '../release/types.ts';
+import type { Architecture } from '../support/architecture.ts';
 import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
 import { inStep } from '../support/progress.ts';
@@ -78,15 +79,20 @@ export class Stage {
     return this.lab.release.name;
   }
 
-  /** The extension for the guests. */
-  get amd64(): Release['images'][number] {
-    const image = this.lab.release.images.find(({ architecture }) => architecture === 'amd64');
+  /** The release's extension for guests of this architecture. Throws `input` when it has none. */
+  image(architecture: Architecture): Release['images'][number] {
+    const image = this.lab.release.images.find((one) => one.architecture === architecture);
     if (image === undefined) {
-      throw new SextantError('input', `${this.lab.releaseFolder}: has no extension for amd64`, {
-        hint: 'build with `--arch amd64`',
-      });
+      throw new SextantError(
+        'input',
+        `${this.lab.releaseFolder}: has no extension for ${architecture} (build it with \`--arch ${architecture}\` too, or name another release)`,
+      );
     }
     return image;
+  }
+
+  get amd64(): Release['images'][number] {
+    return this.image('amd64');
   }
 
   /** What a node's consoles show: the serial one since power-on, and the text of the screen, which is /dev/console on most images. */
@@ -120,10 +126,7 @@ export class Stage {
   }
 
   /** Boots a new node from the core disk with these files in /oem. */
-  async node(
-    oem: Files,
-    more: Partial<Pick<NodeRequest, 'memory' | 'machine' | 'name' | 'base'>> = {},
-  ): Promise<LabNode> {
+  async node(oem: Files, more: Partial<Omit<NodeRequest, 'folder' | 'oem'>> = {}): Promise<LabNode> {
     const request = this.#request(oem, more);
     const disk = await prepareDisk(request, this.lab.context.signal);
     return this.#boot(request, disk);

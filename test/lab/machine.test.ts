@@ -21,6 +21,12 @@ test('a disk is booted through its own boot loader, unless a kernel is given', (
   expect(text({ kernel })).toContain('-kernel /k -initrd /i -append quiet');
 });
 
+test('an arm64 machine is the board that QEMU has for guests started by their kernel', () => {
+  const kernel = { image: '/k', initrd: '/i', commandLine: 'console=ttyAMA0' };
+  expect(text({ architecture: 'arm64', kernel })).toContain('-cpu cortex-a72 -machine virt -smp');
+  expect(text({ architecture: 'arm64', kernel })).not.toMatch(/-vga|-bios|ide-cd/);
+});
+
 test('every socket is in the folder for sockets, the console is written to a log', () => {
   for (const name of ['console', 'channel', 'qmp']) expect(text()).toContain(`path=/s/${name}.socket`);
   expect(text()).toContain('logfile=/lab/node1/console.log');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chosenScenarios, junit, parallelism } from '../../src/lab/run-scenarios.ts';
+import { chosenScenarios, junit, lookFurther, parallelism } from '../../src/lab/run-scenarios.ts';
 import { SCENARIOS } from '../../src/lab/scenarios/index.ts';
 
 test('scenarios have names of their own, each a sentence', () => {
@@ -43,4 +43,11 @@ test('JUnit: counts, and nothing that breaks the XML', () => {
   expect(text).toContain('name="one &amp; &lt;two&gt;"');
   expect(text).toContain('<failure message="bad &quot;thing&quot;[0m">');
   expect(text).not.toContain(control);
+});
+
+test('a kept disk is offered for booting only where it has a boot loader', () => {
+  const commands = (name: string) => lookFurther({ name, kept: '/kept' }).join('\n');
+  expect(commands('next-boots')).toContain('sextant lab up --disk /kept/node1/disk.qcow2');
+  expect(commands('arm64-merge')).toContain('/kept/node1/console.log');
+  expect(commands('arm64-merge')).not.toContain('lab up');
 });

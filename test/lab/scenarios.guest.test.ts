@@ -44,7 +44,8 @@ test.each(chosenScenarios(NAMES).map((scenario) => [scenario.sentence, scenario]
   '%s',
   async (_, scenario) => {
     const result = await runScenario(lab, scenario);
-    if (result.kept !== undefined) progress.say(`look further:\n  ${lookFurther(result.kept).join('\n  ')}`);
+    const { name, kept } = result;
+    if (kept !== undefined) progress.say(`look further:\n  ${lookFurther({ name, kept }).join('\n  ')}`);
     expect(result.failure).toBeUndefined();
     expect(result.passed).toBe(true);
   },

@@ -281,10 +281,12 @@ export async function test(names: readonly string[], options: TestOptions, conte
       details: failed
         .map(
           ({ name, failure, kept }) =>
-            `${name}: ${failure}\n${kept === undefined ? '' : `look further:\n  ${lookFurther(kept).join('\n  ')}`}`,
+            `${name}: ${failure}${kept === undefined ? '' : `\nlook further:\n  ${lookFurther({ name, kept }).join('\n  ')}`}`,
         )
         .join('\n\n'),
-      hint: 'the console, the journal and the disk of each are kept; the commands above open them',
+      ...(failed.some(({ kept }) => kept !== undefined)
+        ? { hint: 'the console, the journal and the disk of each are kept; the commands above open them' }
+        : {}),
     },
   );
 }

@@ -59,7 +59,8 @@ export async function buildKairosInit(folder: string, context: Context, provider
   );
 }
 
-async function buildProgram(go: GoBuilder, name: keyof typeof PROGRAMS, folder: string, to: string) {
+/** Builds one of the programs by its own module into the file `to`. */
+export async function buildProgram(go: GoBuilder, name: keyof typeof PROGRAMS, folder: string, to: string) {
   const source = join(folder, `${name}-source`);
   await go.copyModule(PROGRAMS[name], source);
   await go.build(source, to);

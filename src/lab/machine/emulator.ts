@@ -3,9 +3,9 @@ import { builtFolder } from '../../sources/built.ts';
 import type { Architecture } from '../../support/architecture.ts';
 import type { Context } from '../../support/context.ts';
 import { inStep } from '../../support/progress.ts';
-import { run } from '../../support/subprocess.ts';
 import type { Accelerator } from './accelerator.ts';
-import { debianMirror, KEYRING, QEMU_HINT } from './programs.ts';
+import { extractPackages, SUITE } from './debian.ts';
+import { isInstalled, tool } from './programs.ts';
 
 /** How to start QEMU: a program, the arguments that come first, and what its environment needs. */
 export interface Emulator {
@@ -20,56 +20,45 @@ export interface Emulator {
  */
 const SOUND: readonly [number, number] = [8, 1];
 
-const PROGRAM: Readonly<
-  Record<Architecture, { name: string; packages: string; firmware: readonly string[] }>
-> = {
-  amd64: { name: 'qemu-system-x86_64', packages: 'qemu-system-x86,seabios', firmware: ['seabios'] },
-  arm64: {
-    name: 'qemu-system-aarch64',
-    packages: 'qemu-system-arm,qemu-efi-aarch64',
-    firmware: ['qemu-efi-aarch64'],
-  },
+const PROGRAM: Readonly<Record<Architecture, { name: string; packages: readonly string[] }>> = {
+  amd64: { name: 'qemu-system-x86_64', packages: ['qemu-system-x86', 'seabios'] },
+  // Its guests are started by their kernel: no firmware.
+  arm64: { name: 'qemu-system-aarch64', packages: ['qemu-system-arm'] },
 };
 
-const SUITE = 'trixie';
+/** Why this machine's QEMU will not do; undefined where it does. */
+async function unfit(
+  name: string,
+  accelerator: Accelerator,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (!(await isInstalled(name))) return `this machine has no ${name}`;
+  const { stdout } = await tool(name, ['--version'], signal);
+  const version = /version (\d+)\.(\d+)/.exec(stdout.toString());
+  const [major, minor] = [Number(version?.[1]), Number(version?.[2])];
+  const sound = major > SOUND[0] || (major === SOUND[0] && minor >= SOUND[1]);
+  if (accelerator.name === 'kvm' || sound) return undefined;
+  return `this machine's ${major}.${minor} emulates kernels wrongly`;
+}
 
-/** This machine's QEMU; where guests would be emulated by one that is too old for it, Debian's next one, fetched into the cache. */
+/**
+ * This machine's QEMU; where it has none for that architecture, or guests would be emulated by one that is too old for it, Debian's
+ * next one, fetched into the cache.
+ */
 export async function findEmulator(
   architecture: Architecture,
   accelerator: Accelerator,
   context: Context,
 ): Promise<Emulator> {
-  const { name, packages, firmware } = PROGRAM[architecture];
-  const own = { program: name, args: [], environment: {} };
-  const { stdout } = await run(name, ['--version'], { signal: context.signal, missingHint: QEMU_HINT });
-  const version = /version (\d+)\.(\d+)/.exec(stdout.toString());
-  const [major, minor] = [Number(version?.[1]), Number(version?.[2])];
-  const sound = major > SOUND[0] || (major === SOUND[0] && minor >= SOUND[1]);
-  if (accelerator.name === 'kvm' || sound) return own;
-  const key = { kind: 'lab-qemu', suite: SUITE, packages, version: 1 };
-  const root = await builtFolder(context, key, async (folder) => {
-    await inStep(
-      context.progress,
-      `QEMU of Debian ${SUITE} (this machine's ${major}.${minor} emulates kernels wrongly)`,
-      () =>
-        run(
-          'mmdebstrap',
-          [
-            '--quiet',
-            '--variant=extract',
-            '--format=directory',
-            `--keyring=${KEYRING}`,
-            `--include=${packages}`,
-            '--aptopt=APT::Install-Recommends "false"',
-            '--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*',
-            SUITE,
-            join(folder, 'root'),
-            `deb [signed-by=${KEYRING}] ${debianMirror()} ${SUITE} main`,
-          ],
-          { signal: context.signal, missingHint: 'install it: apt-get install -y mmdebstrap' },
-        ),
-    );
-  });
+  const { name, packages } = PROGRAM[architecture];
+  const why = await unfit(name, accelerator, context.signal);
+  if (why === undefined) return { program: name, args: [], environment: {} };
+  const key = { kind: 'lab-qemu', suite: SUITE, packages: packages.join(','), version: 1 };
+  const root = await builtFolder(context, key, (folder) =>
+    inStep(context.progress, `QEMU of Debian ${SUITE} (${why})`, () =>
+      extractPackages(join(folder, 'root'), packages, context),
+    ),
+  );
   const usr = join(root, 'root', 'usr');
   const libraries = join(usr, 'lib', 'x86_64-linux-gnu');
   return {
@@ -78,7 +67,7 @@ export async function findEmulator(
       '--library-path',
       libraries,
       join(usr, 'bin', name),
-      ...['qemu', ...firmware].flatMap((folder) => ['-L', join(usr, 'share', folder)]),
+      ...['qemu', 'seabios'].flatMap((folder) => ['-L', join(usr, 'share', folder)]),
     ],
     environment: { QEMU_MODULE_DIR: join(libraries, 'qemu') },
   };

@@ -7,8 +7,7 @@ import { run } from '../../support/subprocess.ts';
 export const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 export const debianMirror = () => process.env.DEBIAN_MIRROR || 'http://deb.debian.org/debian';
 
-export const QEMU_HINT =
-  'install it: apt-get install -y qemu-system-x86 qemu-utils (for arm64 guests: qemu-system-arm qemu-efi-aarch64)';
+export const QEMU_HINT = 'install it: apt-get install -y qemu-system-x86 qemu-utils';
 
 const HINTS: Readonly<Record<string, string>> = {
   'qemu-system-x86_64': QEMU_HINT,
@@ -17,6 +16,8 @@ const HINTS: Readonly<Record<string, string>> = {
   xorriso: 'install it: apt-get install -y xorriso',
   mksquashfs: 'install it: apt-get install -y squashfs-tools',
   debugfs: 'install it: apt-get install -y e2fsprogs',
+  'mkfs.ext4': 'install it: apt-get install -y e2fsprogs',
+  xz: 'install it: apt-get install -y xz-utils',
   mmdebstrap: 'install it: apt-get install -y mmdebstrap',
 };
 
@@ -33,21 +34,22 @@ export function tool(name: string, args: readonly string[], signal: AbortSignal,
 /** What every lab needs; making the lab's own core image, and installing from an ISO, needs more. */
 const ALWAYS = ['qemu-system-x86_64', 'qemu-img', 'qemu-io', 'debugfs'];
 
+/** Whether a program is there to be run. */
+export async function isInstalled(name: string): Promise<boolean> {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const found = await access(join(folder, name), constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return true;
+  }
+  return false;
+}
+
 /** Refuses at once, before anything long begins, when programs are missing; all of them in one `tool` error. */
 export async function checkPrograms(more: readonly string[] = []): Promise<void> {
-  const folders = (process.env.PATH ?? '').split(delimiter);
   const missing: string[] = [];
-  for (const name of [...ALWAYS, ...more]) {
-    const found = await Promise.all(
-      folders.map((folder) =>
-        access(join(folder, name), constants.X_OK).then(
-          () => true,
-          () => false,
-        ),
-      ),
-    );
-    if (!found.includes(true)) missing.push(name);
-  }
+  for (const name of [...ALWAYS, ...more]) if (!(await isInstalled(name))) missing.push(name);
   if (missing.length === 0) return;
   throw new SextantError(
     'tool',

@@ -1,3 +1,4 @@
+import { arm64Merge } from './arm64-merge.ts';
 import { deactivation } from './deactivation.ts';
 import { faultyServer } from './faulty-server.ts';
 import { freshInstall } from './fresh-install.ts';
@@ -34,4 +35,5 @@ export const SCENARIOS: readonly Scenario[] = [
   peerToPeer,
   freshInstall,
   standardImage,
+  arm64Merge,
 ];
