@@ -252,7 +252,7 @@ export class Stage {
 
   /** Runs a shell script in the guest that must succeed, for a sentence that it proves. Gives its output. */
   async prove(what: string, node: LabNode, script: string): Promise<string> {
-    const { code, output } = await node.try(`set -eu\n${API_FUNCTIONS}\n${script}`);
+    const { code, output } = await node.try(provingScript(script));
     this.check(what, code === 0, `exit code ${code} of\n${script.trim()}\n${output.trimEnd()}`);
     return output;
   }
@@ -278,6 +278,23 @@ export class Stage {
     for (const server of this.#servers) await server.close();
     if (!failed) await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * A script whose every line must succeed. `no COMMAND` is for what must not: the shell's own `! COMMAND` never ends a script. What was run
+ * is traced, and the end of the trace is printed when it fails.
+ */
+function provingScript(script: string): string {
+  return `${API_FUNCTIONS}
+no() { if "$@"; then echo "must not be true: $*" >&2; return 1; fi; }
+trace=/run/sextant-lab/trace.$$
+( set -eux
+${script}
+) 2>"$trace"
+code=$?
+[ $code = 0 ] || tail -n 12 "$trace"
+rm -f "$trace"
+exit $code`;
 }
 
 async function keepJournal(node: LabNode): Promise<void> {

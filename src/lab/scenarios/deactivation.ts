@@ -17,7 +17,7 @@ export const deactivation: Scenario = {
     await stage.verdict(
       node,
       'no extension, no Kubernetes, no unit, link or file of ours; the data of the cluster is there',
-      `! command -v k3s
+      `no command -v k3s
 [ -z "$(ls /run/extensions 2>/dev/null)" ]
 [ ! -e /usr/lib/extension-release.d/extension-release.${stage.extensionName} ]
 [ -z "$(dmsetup ls --target verity | grep -v 'No devices')" ]
@@ -26,7 +26,7 @@ export const deactivation: Scenario = {
 [ -z "$(find /etc /run/systemd /usr/local /opt /var/lib/kairos -xdev -iname '*sextant*' ! -name 'sextant-lab*' 2>/dev/null)" ]
 [ ! -L /usr/local/system/providers/agent-provider-kairos ]
 [ -z "$(find /etc/systemd/system -xtype l)" ]
-! systemctl list-units --all --plain --no-legend | grep -E 'k3s|sextant-(activate|damaged)'
+no sh -c "systemctl list-units --all --plain --no-legend | grep -E 'k3s|sextant-(activate|damaged)'"
 [ -z "$(systemctl --failed --plain --no-legend)" ]
 [ -d /var/lib/rancher/k3s/server ]`,
     );

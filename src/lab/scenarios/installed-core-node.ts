@@ -11,8 +11,8 @@ export const installedCoreNode: Scenario = {
     await stage.prove(
       'a plain core node: no k3s, no extension',
       node,
-      `! command -v k3s
-! ls /run/extensions/*.raw`,
+      `no command -v k3s
+no ls /run/extensions/*.raw`,
     );
     const activation = Buffer.from(await stage.activation(server)).toString('base64');
     await node.run(`umask 077; echo ${activation} | base64 -d >/oem/${ACTIVATION_FILE} && sync`);

@@ -42,7 +42,7 @@ until [ "$(systemctl is-active kairos-agent)" != activating ]; do sleep 1; done
 sleep 30`;
 
 const NOT_MERGED = `[ ! -e /usr/lib/extension-release.d/extension-release.provider-kairos ]
-! command -v k3s
+no command -v k3s
 ls -l /run/extensions/
 journalctl -b -u systemd-sysext --no-pager -o cat | grep -iE 'timed out|timeout'`;
 

@@ -97,7 +97,7 @@ systemctl daemon-reload
 policy=$(systemctl cat systemd-sysext | sed -n 's/^ExecStart=systemd-sysext refresh --image-policy="\\(.*\\)"$/\\1/p' | tail -n 1)
 [ -n "$policy" ]
 curl -sf -o /run/sextant-lab/unsigned.raw '${server.guestUrl}/release/${encodeURIComponent(stage.amd64.file)}'
-! systemd-dissect --validate --image-policy="$policy" /run/sextant-lab/unsigned.raw`,
+no systemd-dissect --validate --image-policy="$policy" /run/sextant-lab/unsigned.raw`,
     );
   },
 };

@@ -25,7 +25,7 @@ until journalctl -b -u sextant-damaged --no-pager -o cat | grep -F '${stage.exte
   tries=$((tries + 1)); [ $tries -lt 300 ]
   sleep 1
 done
-! systemctl is-active k3s`,
+no systemctl is-active k3s`,
     );
     const shown = await stage.consoleOf(node);
     stage.check(
