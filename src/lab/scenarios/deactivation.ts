@@ -23,7 +23,7 @@ export const deactivation: Scenario = {
 [ -z "$(dmsetup ls --target verity | grep -v 'No devices')" ]
 [ -z "$(find /var/lib/kairos/extensions ! -type d)" ]
 [ ! -e /run/sextant ]
-[ -z "$(find /etc /run/systemd /usr/local /opt /var/lib/kairos -xdev -iname '*sextant*' ! -name 'sextant-lab*' 2>/dev/null)" ]
+[ -z "$(find /etc /run/systemd /usr/local /opt /var/lib/kairos -xdev -iname '*sextant*' ! -name '*sextant-lab*' 2>/dev/null)" ]
 [ ! -L /usr/local/system/providers/agent-provider-kairos ]
 [ -z "$(find /etc/systemd/system -xtype l)" ]
 no sh -c "systemctl list-units --all --plain --no-legend | grep -E 'k3s|sextant-(activate|damaged)'"
