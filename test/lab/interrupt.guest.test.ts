@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -8,17 +8,13 @@ import { labRelease } from './release.ts';
 
 let release: string;
 let folder: string;
-let sockets: string[];
-
-const sextantFolders = async () =>
-  (await readdir(tmpdir())).filter((name) => name.startsWith('sextant-')).sort();
 
 beforeAll(() => {
   release = labRelease();
 });
 beforeEach(async () => {
-  sockets = await sextantFolders();
   folder = await mkdtemp(join(tmpdir(), 'interrupted-'));
+  await mkdir(join(folder, 'tmp'));
 });
 afterEach(() => rm(folder, { recursive: true }));
 
@@ -30,12 +26,12 @@ async function processes(): Promise<string> {
 
 async function nothingLeft(): Promise<void> {
   expect(await processes()).toBe('');
-  expect(await sextantFolders()).toEqual(sockets);
+  expect(await readdir(join(folder, 'tmp'))).toEqual([]);
   expect((await run('losetup', ['--list', '--noheadings'])).stdout.toString()).not.toContain(folder);
   expect((await run('cat', ['/proc/self/mounts'])).stdout.toString()).not.toContain(folder);
 }
 
-const env = () => ({ XDG_STATE_HOME: join(folder, 'state') });
+const env = () => ({ XDG_STATE_HOME: join(folder, 'state'), TMPDIR: join(folder, 'tmp') });
 
 test.each([
   ['as the machine starts', 1000],
