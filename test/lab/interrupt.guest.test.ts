@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { run } from '../../src/support/subprocess.ts';
 import { startSextant } from '../sextant.ts';
-import { labRelease } from './release.ts';
+import { labCore, labRelease } from './release.ts';
 
 let release: string;
 let folder: string;
 
-beforeAll(() => {
+beforeAll(async () => {
   release = labRelease();
+  await labCore(new AbortController().signal);
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'interrupted-'));

@@ -1,5 +1,8 @@
 import { resolve } from 'node:path';
 import { expect } from 'vitest';
+import { coreFrom } from '../../src/lab/core-source.ts';
+import { cacheFolder } from '../../src/support/context.ts';
+import { terminalProgress } from '../../src/support/terminal.ts';
 import { sextant } from '../sextant.ts';
 
 /** The recipe of what runs on the guests. */
@@ -13,4 +16,17 @@ export function labRelease(): string {
   });
   expect(code).toBe(0);
   return resolve(folder);
+}
+
+/** Where the guests' tests report, plainly and not too often. */
+export const progress = terminalProgress({
+  output: process.stderr,
+  live: false,
+  colour: false,
+  plainSeconds: 30,
+});
+
+/** The lab's core image on a disk; made when the cache does not have it, which takes minutes and is shown. */
+export function labCore(signal: AbortSignal): Promise<string> {
+  return coreFrom(undefined, { cache: cacheFolder(), progress, signal });
 }

@@ -1,19 +1,16 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { coreFrom } from '../../src/lab/core-source.ts';
 import { findAccelerator } from '../../src/lab/machine/accelerator.ts';
 import { chosenScenarios, lookFurther, runScenario } from '../../src/lab/run-scenarios.ts';
 import { closeLab, type Lab, openLab } from '../../src/lab/stage.ts';
 import { cacheFolder } from '../../src/support/context.ts';
-import { terminalProgress } from '../../src/support/terminal.ts';
-import { labRelease, RECIPE } from './release.ts';
+import { labCore, labRelease, progress, RECIPE } from './release.ts';
 
 // `make lab` runs every scenario; these are the ones without which nothing that Sextant says about a node holds.
 const NAMES = ['installed-core-node', 'next-boots', 'tampered-file', 'faulty-server'];
 
 const folder = resolve('test-results/lab');
-const progress = terminalProgress({ output: process.stderr, live: false, colour: false, plainSeconds: 30 });
 const abort = new AbortController();
 const context = { cache: cacheFolder(), progress, signal: abort.signal };
 let lab: Lab;
@@ -28,7 +25,7 @@ beforeAll(async () => {
   );
   lab = await openLab(context, {
     folder,
-    base: await coreFrom(undefined, context),
+    base: await labCore(context.signal),
     accelerator,
     releaseFolder,
     recipe: RECIPE,
