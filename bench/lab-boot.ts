@@ -1,38 +1,18 @@
 // A later boot of core image and extension, beside a standard image with the same Kubernetes: power-on to node Ready and memory in use
 // there, pairs in turn, medians; and the first boot, which downloads. Takes about three minutes a boot under emulation.
 //   node bench/run.mjs bench/lab-boot.ts [PAIRS]
-import { spawnSync } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { standardDisk } from '../src/lab/core/standard.ts';
-import { coreFrom } from '../src/lab/core-source.ts';
-import { findAccelerator } from '../src/lab/machine/accelerator.ts';
 import type { LabNode } from '../src/lab/node.ts';
 import { STANDARD_CONFIG } from '../src/lab/scenarios/standard-image.ts';
-import { ACTIVATION_FILE, openLab, Stage } from '../src/lab/stage.ts';
+import { ACTIVATION_FILE, Stage } from '../src/lab/stage.ts';
 import { STEPS, type StepName } from '../src/lab/watch.ts';
-import { cacheFolder } from '../src/support/context.ts';
-import { terminalProgress } from '../src/support/terminal.ts';
+import { benchLab } from './lab.ts';
 
 const pairs = Number(process.argv[2] ?? 5);
-const progress = terminalProgress({ output: process.stderr, live: false, colour: false, plainSeconds: 60 });
-const context = { cache: cacheFolder(), progress, signal: new AbortController().signal };
-const releaseFolder = resolve('test-results/lab-release');
-const recipe = 'recipes/lab.yaml';
-const built = spawnSync(
-  process.execPath,
-  ['build/sextant.js', 'build', '--recipe', recipe, '--output', releaseFolder, '--arch', 'amd64'],
-  { stdio: ['ignore', 'ignore', 'inherit'] },
-);
-if (built.status !== 0) throw new Error('the release cannot be built');
-
-const folder = resolve('test-results/bench');
-await rm(folder, { recursive: true, force: true });
-await mkdir(folder, { recursive: true });
-const accelerator = await findAccelerator(context.signal);
-const base = await coreFrom(undefined, context);
-const lab = await openLab(context, { folder, base, accelerator, releaseFolder, recipe });
-const standardBase = await standardDisk(lab.release, releaseFolder, context);
+const lab = await benchLab();
+const standardBase = await standardDisk(lab.release, lab.releaseFolder, lab.context);
 
 interface Boot {
   readonly steps: ReadonlyMap<StepName, number>;
@@ -57,7 +37,7 @@ const kinds = [
   {
     name: 'core + extension',
     standard: false,
-    base,
+    base: lab.base,
     oem: { [ACTIVATION_FILE]: await new Stage(lab, 'a').activation(server) },
   },
   { name: 'standard image', standard: true, base: standardBase, oem: { '90_config.yaml': STANDARD_CONFIG } },
@@ -81,13 +61,13 @@ for (let pair = 1; pair <= pairs; pair++) {
   }
 }
 await server.close();
-await rm(folder, { recursive: true, force: true });
+await rm(lab.folder, { recursive: true, force: true });
 
 const median = (values: readonly number[]) =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 const ready = (boot: Boot) => boot.steps.get('node Ready') ?? Number.NaN;
 const [core = [], standard = []] = kinds.map(({ name }) => later.get(name) ?? []);
-console.log(`guests: ${accelerator.name}, 2 processors, 4096 MiB; ${pairs} pairs of later boots`);
+console.log(`guests: ${lab.accelerator.name}, 2 processors, 4096 MiB; ${pairs} pairs of later boots`);
 for (const step of STEPS) {
   const of = (boots: readonly Boot[]) => boots.flatMap(({ steps }) => steps.get(step) ?? []);
   const text = (boots: readonly Boot[]) =>

@@ -1,38 +1,14 @@
 // Cold reads of the largest file of the extension inside a guest: dm-verity on against off, the release's compression against none.
 // The guest's page cache is dropped before each read; its disk is in the host's page cache, so this is what decoding and hashing cost.
 //   node bench/run.mjs bench/lab-read.ts [ROUNDS]
-import { spawnSync } from 'node:child_process';
-import { mkdir, rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { coreFrom } from '../src/lab/core-source.ts';
-import { findAccelerator } from '../src/lab/machine/accelerator.ts';
-import { closeLab, openLab, Stage } from '../src/lab/stage.ts';
+import { rm } from 'node:fs/promises';
+import { closeLab } from '../src/lab/lab.ts';
+import { Stage } from '../src/lab/stage.ts';
 import { variantRelease } from '../src/lab/variant.ts';
-import { cacheFolder } from '../src/support/context.ts';
-import { terminalProgress } from '../src/support/terminal.ts';
+import { benchLab } from './lab.ts';
 
 const rounds = Number(process.argv[2] ?? 5);
-const progress = terminalProgress({ output: process.stderr, live: false, colour: false, plainSeconds: 60 });
-const context = { cache: cacheFolder(), progress, signal: new AbortController().signal };
-const releaseFolder = resolve('test-results/lab-release');
-const recipe = 'recipes/lab.yaml';
-const built = spawnSync(
-  process.execPath,
-  ['build/sextant.js', 'build', '--recipe', recipe, '--output', releaseFolder, '--arch', 'amd64'],
-  { stdio: ['ignore', 'ignore', 'inherit'] },
-);
-if (built.status !== 0) throw new Error('the release cannot be built');
-const folder = resolve('test-results/bench');
-await rm(folder, { recursive: true, force: true });
-await mkdir(folder, { recursive: true });
-const accelerator = await findAccelerator(context.signal);
-const lab = await openLab(context, {
-  folder,
-  base: await coreFrom(undefined, context),
-  accelerator,
-  releaseFolder,
-  recipe,
-});
+const lab = await benchLab();
 const plain = await variantRelease(lab, 'none', (text) => `${text}\nimage: { compression: none }\n`);
 
 const stage = new Stage(lab, 'reads');
@@ -70,8 +46,8 @@ echo $(( (ended - began) / 1000000 ))`);
 }
 await stage.end(false);
 await closeLab(lab);
-await rm(folder, { recursive: true, force: true });
+await rm(lab.folder, { recursive: true, force: true });
 const median = (values: readonly number[]) =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-console.log(`cold read of /usr/bin/k3s in a guest (${accelerator.name}), medians of ${rounds}:`);
+console.log(`cold read of /usr/bin/k3s in a guest (${lab.accelerator.name}), medians of ${rounds}:`);
 for (const [key, values] of seconds) console.log(`  ${key}: ${median(values).toFixed(2)} s`);

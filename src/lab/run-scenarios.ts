@@ -3,9 +3,10 @@ import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { SextantError, toSextantError } from '../support/errors.ts';
 import { inStep } from '../support/progress.ts';
+import { closeLab, type Lab } from './lab.ts';
 import type { Scenario } from './scenarios/index.ts';
 import { SCENARIOS } from './scenarios/index.ts';
-import { closeLab, type Lab, Stage } from './stage.ts';
+import { Stage } from './stage.ts';
 
 export interface ScenarioResult {
   readonly name: string;

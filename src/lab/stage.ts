@@ -2,54 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ActivationChoices, releaseActivation } from '../release/activation.ts';
-import { readRelease } from '../release/read.ts';
 import type { Release } from '../release/types.ts';
 import type { Architecture } from '../support/architecture.ts';
-import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
 import { inStep } from '../support/progress.ts';
-import type { Accelerator } from './machine/accelerator.ts';
+import type { Lab, ReadyNode } from './lab.ts';
 import type { Files } from './machine/disk.ts';
-import { type Emulator, findEmulator } from './machine/emulator.ts';
 import { bootNode, type LabNode, type NodeRequest, prepareDisk } from './node.ts';
+import { provingScript } from './proving.ts';
 import { type ReleaseServer, serveRelease } from './release-server.ts';
 import type { BuiltRelease } from './variant.ts';
-import { API_FUNCTIONS, type StepName } from './watch.ts';
+import type { StepName } from './watch.ts';
 
 /** Name under which the activation lies in /oem, as the documentation says. */
 export const ACTIVATION_FILE = '90_sextant.yaml';
-
-/** What all scenarios of one run share. */
-export interface Lab {
-  readonly context: Context;
-  /** Where disks and logs go. */
-  readonly folder: string;
-  /** Raw disk of an installed core node. */
-  readonly base: string;
-  readonly accelerator: Accelerator;
-  readonly emulator: Emulator;
-  readonly releaseFolder: string;
-  readonly release: Release;
-  /** The recipe it was built from, for scenarios that need another release. */
-  readonly recipe: string;
-  /** A node that came to Ready by its first boot, saved with its memory; made when first asked for. */
-  ready?: Promise<ReadyNode>;
-  /** The same node's disk after a shutdown. */
-  readyOff?: Promise<ReadyNode>;
-}
-
-interface ReadyNode {
-  readonly disk: string;
-  readonly server: ReleaseServer;
-}
-
-export async function openLab(
-  context: Context,
-  facts: Pick<Lab, 'folder' | 'base' | 'accelerator' | 'releaseFolder' | 'recipe'>,
-): Promise<Lab> {
-  const emulator = await findEmulator('amd64', facts.accelerator, context);
-  return { context, ...facts, emulator, release: await readRelease(facts.releaseFolder) };
-}
 
 /** Name of the memory snapshot in a ready node's disk. */
 const SNAPSHOT = 'ready';
@@ -280,23 +246,6 @@ export class Stage {
   }
 }
 
-/**
- * A script whose every line must succeed. `no COMMAND` is for what must not: the shell's own `! COMMAND` never ends a script. What was run
- * is traced, and the end of the trace is printed when it fails.
- */
-function provingScript(script: string): string {
-  return `${API_FUNCTIONS}
-no() { if "$@"; then echo "must not be true: $*" >&2; return 1; fi; }
-trace=/run/sextant-lab/trace.$$
-( set -eux
-${script}
-) 2>"$trace"
-code=$?
-[ $code = 0 ] || tail -n 12 "$trace"
-rm -f "$trace"
-exit $code`;
-}
-
 async function keepJournal(node: LabNode): Promise<void> {
   const limit = new Promise<undefined>((resolve) => setTimeout(resolve, 60_000, undefined).unref());
   const journal = await Promise.race([
@@ -323,13 +272,4 @@ async function makeReadyNode(lab: Lab): Promise<ReadyNode> {
     await stage.end(true);
     throw error;
   }
-}
-
-/** Ends what the run's shared node left. */
-export async function closeLab(lab: Lab): Promise<void> {
-  const ready = await lab.ready?.catch(() => undefined);
-  await ready?.server.close();
-  await rm(join(lab.folder, 'ready.qcow2'), { force: true });
-  await rm(join(lab.folder, 'ready-off.qcow2'), { force: true });
-  await rm(join(lab.folder, 'variants'), { recursive: true, force: true });
 }

@@ -6,7 +6,7 @@ import { openRecipe } from '../release/open.ts';
 import type { Release } from '../release/types.ts';
 import { cacheLimit } from '../sources/cache.ts';
 import { SextantError } from '../support/errors.ts';
-import type { Lab } from './stage.ts';
+import type { Lab } from './lab.ts';
 
 /** A release and where it is. */
 export interface BuiltRelease {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { cpioArchive, loadableModules, moduleDependencies } from '../../src/lab/arm64/initramfs.ts';
-import { type Lab, Stage } from '../../src/lab/stage.ts';
+import type { Lab } from '../../src/lab/lab.ts';
+import { Stage } from '../../src/lab/stage.ts';
 import { withTemporaryFolder } from '../../src/support/files.ts';
 
 const { signal } = new AbortController();

@@ -1,9 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { closeLab, type Lab, openLab } from '../../src/lab/lab.ts';
 import { findAccelerator } from '../../src/lab/machine/accelerator.ts';
 import { chosenScenarios, lookFurther, runScenario } from '../../src/lab/run-scenarios.ts';
-import { closeLab, type Lab, openLab } from '../../src/lab/stage.ts';
 import { cacheFolder } from '../../src/support/context.ts';
 import { labCore, labRelease, progress, RECIPE } from './release.ts';
 
