@@ -32,21 +32,23 @@ export async function startHolder(
   signal.addEventListener('abort', stop, { once: true });
   try {
     await new Promise<void>((resolve, reject) => {
+      // An error is passed on only when the process has ended: by then it has cleared up.
+      let failure: unknown;
       child.on('message', (message: Message) => {
         if ('say' in message) progress.say(message.say);
         else if ('up' in message) resolve();
         else {
           const { code, message: said, ...rest } = message.error;
-          reject(new SextantError(code, said, rest));
+          failure = new SextantError(code, said, rest);
         }
       });
       child.once('error', reject);
-      child.once('exit', () =>
-        reject(new SextantError('tool', 'the process that holds the lab ended at once')),
-      );
+      child.once('exit', () => {
+        if (signal.aborted) failure = signal.reason;
+        reject(failure ?? new SextantError('tool', 'the process that holds the lab ended at once'));
+      });
       child.send(request);
     });
-    signal.throwIfAborted();
   } finally {
     signal.removeEventListener('abort', stop);
     child.removeAllListeners();
@@ -70,9 +72,10 @@ export async function holdLab(context: Context): Promise<void> {
   try {
     const lab = await startLab(request, { ...context, progress });
     tell({ up: true });
-    const aborted = new Promise((resolve) =>
-      context.signal.addEventListener('abort', resolve, { once: true }),
-    );
+    const aborted = new Promise((resolve) => {
+      context.signal.addEventListener('abort', resolve, { once: true });
+      if (context.signal.aborted) resolve(undefined);
+    });
     await Promise.race([lab.ended, aborted]);
     await lab.down();
   } catch (thrown) {
@@ -85,5 +88,6 @@ export async function holdLab(context: Context): Promise<void> {
         ...(details === undefined ? {} : { details }),
       },
     });
+    if (process.connected) process.disconnect();
   }
 }

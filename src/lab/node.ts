@@ -5,7 +5,7 @@ import type { Architecture } from '../support/architecture.ts';
 import { SextantError } from '../support/errors.ts';
 import { CORE_FACTS, checkCore } from './core-check.ts';
 import type { Accelerator } from './machine/accelerator.ts';
-import type { GuestResult } from './machine/channel.ts';
+import type { Boot, GuestResult } from './machine/channel.ts';
 import { channelCloudConfig } from './machine/channel-guest.ts';
 import { createOverlay, type Files, writeOem } from './machine/disk.ts';
 import type { Emulator } from './machine/emulator.ts';
@@ -44,6 +44,8 @@ export interface LabNode {
   run(script: string): Promise<string>;
   /** The same, any exit code. */
   try(script: string, onOutput?: (text: string) => void): Promise<GuestResult>;
+  /** Resolves with this boot once the guest answers. */
+  boot(): Promise<Boot>;
   /** Follows this boot through its steps, after a look at what image it is; seconds since power-on (or since the restart) of each. */
   watch(options: {
     /** Undefined for a standard image, which has none. */
@@ -147,6 +149,7 @@ function labNode(
     machine,
     stop,
     try: (script, onOutput) => runs(script, onOutput),
+    boot: () => limited(channel.greeting(), BOOT_SECONDS, 'the boot until the node answers'),
     async run(script) {
       const { code, output } = await runs(script);
       if (code === 0) return output;
@@ -183,11 +186,15 @@ function labNode(
       return times;
     },
     async restart() {
-      const { bootId } = await channel.greeting();
+      const { bootId } = await limited(channel.greeting(), BOOT_SECONDS, 'the boot until the node answers');
       machine.qmp.onEvent((event) => {
         if (event === 'RESET') bootedAt = performance.now();
       });
-      await channel.run('systemctl --no-block reboot').catch(() => {});
+      await limited(
+        channel.run('systemctl --no-block reboot').catch(() => undefined),
+        BOOT_SECONDS,
+        'the shutdown',
+      );
       await limited(channel.bootAfter(bootId), BOOT_SECONDS, 'the restart');
     },
     async powerOff() {

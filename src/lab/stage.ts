@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ActivationChoices, releaseActivation } from '../release/activation.ts';
 import type { Release } from '../release/types.ts';
 import type { Architecture } from '../support/architecture.ts';
@@ -203,6 +204,11 @@ export class Stage {
         }),
       stepsText,
     );
+  }
+
+  /** Waits, unless the run is interrupted. */
+  pause(seconds: number): Promise<void> {
+    return sleep(seconds * 1000, undefined, { signal: this.lab.context.signal });
   }
 
   say(line: string): void {

@@ -90,18 +90,27 @@ export async function askLab(
   const stop = () => void socket.destroy();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    socket.write(`${JSON.stringify(request)}\n`);
-    for await (const line of createInterface({ input: socket })) {
-      const answer = JSON.parse(line) as Answer;
-      if ('output' in answer) heard.onOutput?.(answer.output);
-      else if ('step' in answer) heard.onStep?.(answer.step, answer.seconds);
-      else if ('error' in answer) {
-        const { message, ...rest } = answer.error;
-        throw new SextantError('tool', message, rest);
-      } else return answer.done.code;
-    }
-    signal.throwIfAborted();
-    throw new SextantError('tool', 'the lab ended before it answered', { hint: 'see `sextant lab list`' });
+    // Not `for await`: the iterator of a destroyed socket never ends.
+    return await new Promise<number>((resolve, reject) => {
+      const lines = createInterface({ input: socket });
+      lines.on('error', reject);
+      lines.on('line', (line) => {
+        const answer = JSON.parse(line) as Answer;
+        if ('output' in answer) heard.onOutput?.(answer.output);
+        else if ('step' in answer) heard.onStep?.(answer.step, answer.seconds);
+        else if ('error' in answer) {
+          const { message, ...rest } = answer.error;
+          reject(new SextantError('tool', message, rest));
+        } else resolve(answer.done.code);
+      });
+      socket.on('error', reject);
+      socket.on('close', () =>
+        reject(
+          new SextantError('tool', 'the lab ended before it answered', { hint: 'see `sextant lab list`' }),
+        ),
+      );
+      socket.write(`${JSON.stringify(request)}\n`);
+    });
   } catch (error) {
     signal.throwIfAborted();
     throw error;

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -61,7 +61,10 @@ export async function up(options: UpOptions, context: Context): Promise<void> {
     [...process.execArgv, process.argv[1] ?? '', 'lab', 'hold'],
     request,
     context,
-  );
+  ).catch(async (error: unknown) => {
+    await rm(labFolder(request.name), { recursive: true, force: true });
+    throw error;
+  });
   const lab = await findLab(request.name);
   try {
     if (options.wait) {

@@ -12,7 +12,7 @@ export const faultyServer: Scenario = {
     const server = await stage.serve();
     server.behave({ kind: 'html-page' });
     const node = await stage.node({ [ACTIVATION_FILE]: await stage.activation(server) });
-    await node.machine.channel.greeting();
+    await node.boot();
     await faultSeen(stage, node, server, 'html-page');
     server.behave({ kind: 'wrong-byte' });
     await faultSeen(stage, node, server, 'wrong-byte');
@@ -28,8 +28,7 @@ export const faultyServer: Scenario = {
 async function faultSeen(stage: Stage, node: LabNode, server: ReleaseServer, kind: string): Promise<void> {
   const met = () =>
     server.requests.filter(({ behaviour, path }) => behaviour === kind && path.endsWith('.raw')).length;
-  for (let waited = 0; met() < 2 && waited < 600; waited++)
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+  for (let waited = 0; met() < 2 && waited < 600; waited++) await stage.pause(1);
   stage.check(`${kind}: the node met it and tried again`, met() >= 2, `${met()} requests`);
   await stage.prove(
     `${kind}: nothing of it is enabled, linked or merged, and the journal says why`,

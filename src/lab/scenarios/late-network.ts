@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { setLink } from '../machine/machine.ts';
 import { ACTIVATION_FILE } from '../stage.ts';
 import { readyChecks } from './common.ts';
@@ -14,7 +13,7 @@ export const lateNetwork: Scenario = {
       { [ACTIVATION_FILE]: await stage.activation(server) },
       { machine: { unplugged: true } },
     );
-    const { bootId } = await node.machine.channel.greeting();
+    const { bootId } = await node.boot();
     await stage.prove(
       'the boot completes without a network, and nothing was fetched',
       node,
@@ -33,11 +32,11 @@ echo "multi-user.target: $(at multi-user.target ActiveEnterTimestampMonotonic) u
       String(server.requests.length),
     );
     const waits = async () => (await stage.consoleOf(node)).includes('next try in');
-    for (let waited = 0; waited < 120 && !(await waits()); waited++) await sleep(1000);
+    for (let waited = 0; waited < 120 && !(await waits()); waited++) await stage.pause(1);
     stage.check('the console says what the node waits for', await waits(), await stage.consoleOf(node));
     await setLink(node.machine, true);
     await stage.untilReady(node);
-    const now = await node.machine.channel.greeting();
+    const now = await node.boot();
     stage.check('Ready without a restart', now.bootId === bootId, `${bootId} then ${now.bootId}`);
     await stage.verdict(node, 'merged with dm-verity in use, node Ready', readyChecks(stage));
   },

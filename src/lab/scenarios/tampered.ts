@@ -16,7 +16,7 @@ export const tamperedFile: Scenario = {
       `systemctl stop k3s\n${await overwriteAndRead(stage, 'amd64', program)}`,
     );
     await node.restart();
-    await node.machine.channel.greeting();
+    await node.boot();
     await stage.verdict(
       node,
       'after a restart nothing of it runs, and console and unit say which extension is damaged',
