@@ -17,7 +17,11 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'interrupted-'));
   await mkdir(join(folder, 'tmp'));
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(async () => {
+  // Where a test fails, its guest must not slow down those that follow.
+  await run('pkill', ['-KILL', '-f', folder], { okCodes: [0, 1] });
+  await rm(folder, { recursive: true });
+});
 
 /** Processes whose command line names this test's folder. */
 async function processes(): Promise<string> {
