@@ -37,7 +37,9 @@ export async function variantRelease(
       hint: 'give the recipe of the release with --recipe',
     });
   }
-  await writeFile(recipe, changed);
+  // Only what the guests need is locked and built.
+  const limited = /^architectures:/m.test(changed) ? changed : `${changed}\narchitectures: [amd64]\n`;
+  await writeFile(recipe, limited);
   await copyFile(lockFileOf(lab.recipe), lockFileOf(recipe)).catch(() => {});
   const opened = await openRecipe({ recipe, context: lab.context, frozen: false, architectures: ['amd64'] });
   const { release } = await buildRelease({ ...opened, output: join(own, 'dist'), cacheLimit: cacheLimit() });
