@@ -46,7 +46,9 @@ export async function runHook(
     const details = [error.details, `end of ${request.logFile}:`, log.end(SHOWN_LINES)]
       .filter(Boolean)
       .join('\n');
-    if (error.code === 'tool' && details.includes('No space left on device')) {
+    // unshare(2) says the same where namespaces are forbidden: that sandbox was never made.
+    const made = !error.message.startsWith('the sandbox of the hook cannot be made here');
+    if (error.code === 'tool' && made && details.includes('No space left on device')) {
       throw new SextantError(
         'filesystem',
         `${request.context.cache}: no space left on the disk for what the hook writes`,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { toSextantError } from '../support/errors.ts';
 import { withTemporaryFolder } from '../support/files.ts';
 import { bytesText, inStep } from '../support/progress.ts';
 import { BACKUP_BYTES, encodeGpt, type Gpt } from './gpt.ts';
@@ -42,6 +43,8 @@ export async function writeImage(request: ImageRequest): Promise<WrittenImage> {
     } finally {
       await pool.close();
     }
+  }).catch((error: unknown) => {
+    throw toSextantError(error);
   });
 }
 

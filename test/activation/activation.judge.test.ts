@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { nodeFiles } from '../../src/activation/files.ts';
 import { checkActivation } from '../../src/activation/input-check.ts';
@@ -161,8 +161,8 @@ describe('the script', () => {
 
   test('is started by a unit that systemd understands, beside a drop-in that it understands', async () => {
     for (const { path, content } of nodeFiles(checkActivation(example))) {
-      const name = path.endsWith('.conf') ? 'systemd-sysext.service' : 'sextant-activate.service';
-      if (path.endsWith('/activate')) continue;
+      if (path.endsWith('/activate') || path.endsWith('.rules')) continue;
+      const name = path.endsWith('.conf') ? 'systemd-sysext.service' : basename(path);
       // The drop-in alone lacks a command; with one it is a whole unit.
       const whole = path.endsWith('.conf') ? `${content}ExecStart=/bin/true\n` : content;
       await writeFile(join(folder, name), whole);
