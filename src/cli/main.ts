@@ -1,8 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
+import { settled } from '../support/at-exit.ts';
 import { EXIT_CODES, SextantError, toSextantError } from '../support/errors.ts';
 import { VERSION } from '../support/version.ts';
 import { commands } from './commands.ts';
 import { printError } from './print.ts';
+
+/** How long what an error left running may take to clean up after itself. */
+const SETTLE_MS = 30_000;
 
 const EXIT_CODE_HELP = `
 Exit codes:
@@ -15,7 +19,7 @@ Environment:
   NO_COLOR             no colours`;
 
 /** Ctrl-C aborts what is under way, so that it cleans up; a second one ends the process at once. */
-function interruption(): AbortSignal {
+function interruption(): AbortController {
   const abort = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
@@ -26,7 +30,7 @@ function interruption(): AbortSignal {
       abort.abort(cause);
     });
   }
-  return abort.signal;
+  return abort;
 }
 
 async function main(): Promise<void> {
@@ -37,8 +41,8 @@ async function main(): Promise<void> {
     .addHelpText('after', EXIT_CODE_HELP)
     .showSuggestionAfterError()
     .exitOverride();
-  const signal = interruption();
-  for (const command of commands(signal)) program.addCommand(command.exitOverride());
+  const abort = interruption();
+  for (const command of commands(abort.signal)) program.addCommand(command.exitOverride());
   try {
     await program.parseAsync();
   } catch (thrown) {
@@ -50,6 +54,8 @@ async function main(): Promise<void> {
     const error = toSextantError(thrown);
     printError(error, { debug: program.opts<{ debug?: boolean }>().debug === true });
     process.exitCode = EXIT_CODES[error.code];
+    abort.abort(error); // What else is under way ends and cleans up.
+    await settled(SETTLE_MS);
   }
 }
 
