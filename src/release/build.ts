@@ -93,7 +93,7 @@ export async function buildRelease(request: BuildRequest): Promise<{ release: Re
     };
     if (session.recipe.signing && made.certificate) {
       await copyFile(
-        join(session.folder, session.recipe.signing.certificate),
+        resolve(session.folder, session.recipe.signing.certificate),
         join(folder, made.certificate),
       );
     }
@@ -178,8 +178,8 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
         ? {}
         : {
             signing: {
-              key: join(session.folder, recipe.signing.key),
-              certificate: join(session.folder, recipe.signing.certificate),
+              key: resolve(session.folder, recipe.signing.key),
+              certificate: resolve(session.folder, recipe.signing.certificate),
             },
           }),
       context: sources,
@@ -237,7 +237,7 @@ async function keyDigests(session: Session): Promise<string[]> {
   if (signing === undefined) return [];
   return Promise.all(
     [signing.certificate, signing.key].map(async (file) =>
-      sha256(await readFile(join(session.folder, file))),
+      sha256(await readFile(resolve(session.folder, file))),
     ),
   );
 }
