@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { withExtension } from '../../release/extension.ts';
 import { run } from '../../support/subprocess.ts';
 import { freePorts } from '../machine/ports.ts';
-import { labNetwork, labNetworkConfig } from '../network.ts';
+import { labAddress, labNetwork, labNetworkConfig } from '../network.ts';
 import { ACTIVATION_FILE, type Stage } from '../stage.ts';
 import type { Scenario } from './types.ts';
 
@@ -19,16 +19,26 @@ export const peerToPeer: Scenario = {
       stage.node(
         {
           [ACTIVATION_FILE]: await stage.activation(server, {
-            node: { p2p: { networkToken, role, disableDht: true } },
+            node: {
+              p2p: {
+                networkToken,
+                role,
+                disableDht: true,
+                // Left alone, libp2p takes the interface of the default route, which is a network of each guest's own here.
+                vpn: { env: { EDGEVPNLISTENMADDRS: `/ip4/${labAddress(index)}/tcp/0` } },
+              },
+            },
           }),
           '80_sextant-lab-network.yaml': labNetworkConfig(index, `node${index}`),
         },
         { machine: { networks: labNetwork(index, ports) } },
       );
     const master = await boot(1, 'master');
-    await stage.untilReady(master);
+    await stage.untilReady(master, { api: false });
+    // edgevpn gives addresses only once it sees two nodes.
     const worker = await boot(2, 'worker');
     await stage.untilReady(worker, { api: false });
+    await stage.untilReady(master);
     await stage.prove(
       'edgevpn forms its network: the nodes reach each other through it',
       worker,
