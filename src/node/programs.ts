@@ -28,8 +28,12 @@ export const PROGRAMS = {
   },
   blkid: { required: true, reason: "the identity of a slot's operating system: its file system UUID" },
   mount: { required: true, reason: 'makes the partition of the slots writable while it is changed' },
+  umount: { required: true, reason: 'leaves that partition as it was' },
+  fsfreeze: { required: true, reason: "writes a file system's journal to its place: GRUB reads no journal" },
+  tee: { required: true, reason: "writes to the kernel's log, the only one there is before the merge" },
   cp: { required: true, reason: 'copies of the datastore, with owners, modes and holes' },
   dmsetup: { required: false, reason: 'the root hash in use, and damage that dm-verity has met' },
+  'systemd-dissect': { required: false, reason: 'which extension it was that broke a merge' },
   openssl: { required: false, reason: 'who signed an extension, before it is enabled' },
 } as const satisfies Readonly<Record<string, Program>>;
 
