@@ -67,7 +67,7 @@ test('compiled again, elsewhere, by a machine with other settings, the program i
   const cache = join(scratch, 'another cache');
   execFileSync('mkdir', ['-p', cache]);
   symlinkSync(join(cacheFolder(), 'blobs'), join(cache, 'blobs'));
-  const { umask, env } = process;
+  const { env } = process;
   const before = process.umask(0o077);
   process.env = {
     ...env,
@@ -84,7 +84,7 @@ test('compiled again, elsewhere, by a machine with other settings, the program i
     }
   } finally {
     process.env = env;
-    umask(before);
+    process.umask(before);
   }
 });
 
