@@ -17,7 +17,7 @@ import { checksumsText, verifyChecksums } from './checksums.ts';
 import { materializeComponents } from './components.ts';
 import { addressWords } from './hook-answers.ts';
 import { hookOutcome } from './hook-step.ts';
-import { PINS } from './node-program/index.ts';
+import { type CompiledProgram, PINS } from './node-program/index.ts';
 import { readRelease } from './read.ts';
 import { sbomText, sha1sOf } from './sbom.ts';
 import { openTools, type Session, type Tools } from './session.ts';
@@ -219,7 +219,7 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
   });
 }
 
-function programFor({ nodePrograms }: Tools, architecture: Architecture): string {
+function programFor({ nodePrograms }: Tools, architecture: Architecture): CompiledProgram {
   const program = nodePrograms[architecture];
   if (program === undefined) throw new Error(`no sextant-node for ${architecture}`);
   return program;

@@ -9,7 +9,7 @@ import { ARCHITECTURE_NAMES, type Architecture, hostArchitecture } from '../supp
 import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
 import { inStep } from '../support/progress.ts';
-import { nodeProgram } from './node-program/index.ts';
+import { type CompiledProgram, nodeProgram } from './node-program/index.ts';
 
 /** A recipe opened for work on this machine. */
 export interface Session extends LoadedRecipe {
@@ -57,8 +57,8 @@ export interface Tools {
   readonly hookRoot: string;
   /** Command that runs getcap(8): the one of that root, else this machine's; empty where neither has it. */
   readonly getcap: readonly string[];
-  /** sextant-node's file for each architecture that is built. */
-  readonly nodePrograms: Readonly<Partial<Record<Architecture, string>>>;
+  /** sextant-node for each architecture that is built. */
+  readonly nodePrograms: Readonly<Partial<Record<Architecture, CompiledProgram>>>;
   /** User mode emulator's file for each architecture that this machine cannot run. */
   readonly emulators: Readonly<Partial<Record<Architecture, string>>>;
 }

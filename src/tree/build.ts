@@ -94,7 +94,7 @@ export async function buildTree(request: TreeRequest): Promise<Tree> {
       },
       planned,
     ),
-    await nodeProgram(request.nodeProgram),
+    ...(await nodeProgram(request.nodeProgram)),
     generated(releaseFilePath(extensionName), releaseFileText(request)),
   ];
   const dropped = [...outcome.dropped, ...settled.dropped];

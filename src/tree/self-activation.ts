@@ -4,6 +4,7 @@ import { type ActivationContent, activateScript } from './activate-script.ts';
 import { generated } from './content.ts';
 import type { Planned } from './plan.ts';
 import { CLOUD_CONFIG_FOLDER, UNIT_FOLDER } from './rules.ts';
+import type { TreeRequest } from './types.ts';
 import { byBytes } from './walk.ts';
 
 export const ACTIVATE_PATH = '/usr/lib/sextant/activate';
@@ -83,13 +84,20 @@ Upholds=sextant-activate.service
   ];
 }
 
-/** sextant-node as a file of the extension. */
-export async function nodeProgram(source: string): Promise<Planned> {
+/** sextant-node and its notices as files of the extension. */
+export async function nodeProgram({ file, licenses }: TreeRequest['nodeProgram']): Promise<Planned[]> {
+  return Promise.all([
+    programFile(NODE_PROGRAM_PATH, file, 0o755),
+    programFile('/usr/share/sextant/sextant-node.licenses', licenses, 0o644),
+  ]);
+}
+
+async function programFile(path: string, source: string, wanted: number): Promise<Planned> {
   const { size, mode } = await stat(source);
   return {
-    path: NODE_PROGRAM_PATH,
+    path,
     kind: 'file',
-    mode: 0o755,
+    mode: wanted,
     size,
     content: { source, mode: mode & 0o7777, hardLinks: `${NODE_PROGRAM_COMPONENT}:${source}` },
     disposition: 'added',

@@ -90,23 +90,25 @@ describe('a tree of what the k3s hook wrote', () => {
 
   it('carries sextant-node, as the release made it, whatever the mode of that file', async () => {
     const request = await requestFor(folder, K3S_UPPER);
-    await chmod(request.nodeProgram, 0o700);
+    const { file } = request.nodeProgram;
+    await chmod(file, 0o700);
     const tree = await buildTree(request);
     expect(entryAt(tree, '/usr/lib/sextant/sextant-node')).toMatchObject({
       kind: 'file',
       mode: 0o755,
       disposition: 'added',
       component: 'sextant-node',
-      sha256: sha256(await readFile(request.nodeProgram)),
+      sha256: sha256(await readFile(file)),
     });
     const carried = join(tree.root, 'usr/lib/sextant/sextant-node');
-    expect(await readFile(carried)).toEqual(await readFile(request.nodeProgram));
+    expect(await readFile(carried)).toEqual(await readFile(file));
     expect((await stat(carried)).mode & 0o7777).toBe(0o755);
-    expect((await stat(request.nodeProgram)).mode & 0o7777).toBe(0o700); // The cache's file is not touched.
+    expect((await stat(file)).mode & 0o7777).toBe(0o700); // The cache's file is not touched.
     const { components } = JSON.parse(await text(tree, MANIFEST_PATH));
     expect(components).toContainEqual(
-      expect.objectContaining({ name: 'sextant-node', version: VERSION, files: 1 }),
+      expect.objectContaining({ name: 'sextant-node', version: VERSION, files: 2 }),
     );
+    expect(await text(tree, 'usr/share/sextant/sextant-node.licenses')).toBe('MIT\n');
   });
 
   it('describes itself in its manifest, all but the manifest', async () => {
