@@ -2,6 +2,7 @@ import { chmod, constants, copyFile, mkdir, readdir, readFile, writeFile } from 
 import { dirname, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import type { Lock, LockedPackages } from '../../src/lock/types.ts';
+import { PINS } from '../../src/release/node-program/index.ts';
 import { openStore } from '../../src/sources/store.ts';
 import { type Architecture, hostArchitecture } from '../../src/support/architecture.ts';
 import { cacheFolder } from '../../src/support/context.ts';
@@ -125,7 +126,8 @@ export async function pinnedPackages(): Promise<Map<string, string>> {
   const cache = cacheFolder();
   const signal = new AbortController().signal;
   const store = openStore({ cache, mirrors: [], frozen: false, progress: silent, signal });
-  const inputs = [erofs[HOST], hookRoot[HOST]].flatMap((packages) => packages?.inputs ?? []);
+  const roots = [erofs[HOST], hookRoot[HOST], PINS.compiler[HOST], PINS.target[HOST]];
+  const inputs = [PINS.quickjs.source, ...roots.flatMap((packages) => packages?.inputs ?? [])];
   return new Map(await Promise.all(inputs.map(async (blob) => [blob.url, await store.fetch(blob)] as const)));
 }
 

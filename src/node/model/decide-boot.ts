@@ -5,6 +5,7 @@ import type { Decision, Effect } from './effects.ts';
 import { enabledLinks, slotLinks } from './links.ts';
 import type { Observation } from './observation.ts';
 import { persist } from './persist.ts';
+import { prune } from './prune.ts';
 import type { Generation, Records, UsualSlot } from './types.ts';
 import { whyOf } from './words.ts';
 
@@ -26,7 +27,7 @@ export function decideBoot(before: Records, observation: Observation): Decision 
   const { records: counted, pair } = start(judged, choice, observation);
   const why = whyOf(choice, before, pair, observation);
   if (!observation.writable) return unwritable(before, choice, why, observation);
-  const records = withBoot(counted, pair, choice, observation);
+  const records = prune(withBoot(counted, pair, choice, observation), observation);
   const effects = [
     ...persist(records, observation),
     ...enabledLinks(pair?.files ?? [], observation),
@@ -122,9 +123,10 @@ function withBoot(
 /** The snapshot is put back after the record says so and before Kubernetes can start; that it was, is recorded at once. */
 function withRestore(decision: Decision, observation: Observation): Decision {
   const { restore } = decision.records.datastore;
-  if (restore === null || decision.runs === null) return decision;
+  const pair = generation(decision.records, decision.runs);
+  if (restore === null || !pair) return decision;
   const after = note(
-    restored(decision.records),
+    restored(decision.records, pair),
     `the datastore snapshot ${restore} was put back`,
     observation.now,
   );

@@ -3,6 +3,7 @@ import { type Decision, type Effect, type Refusal, refusal } from './effects.ts'
 import type { Observation } from './observation.ts';
 import { SNAPSHOTS_FOLDER, STORE_FOLDER } from './paths.ts';
 import { persist } from './persist.ts';
+import { prune } from './prune.ts';
 import type { Generation, Records } from './types.ts';
 import { title } from './words.ts';
 
@@ -48,13 +49,12 @@ export function protectedDigests(records: Records, observation: Observation): Re
 }
 
 /**
- * Removes files that nothing protected names. Superseded generations whose files go are forgotten first, durably, and so are good ones of
- * operating systems that no slot has any more, except the newest good one of all: an extension that is known to work may be needed there.
+ * Removes files that nothing protected names. Superseded generations whose files go are forgotten first, durably, and so is what `prune`
+ * forgets.
  */
 export function collect(records: Records, observation: Observation, { folders }: Stored): Decision {
-  const gone = isGone(records, observation);
-  const left = records.generations.filter((pair) => !gone(pair));
-  const kept = { ...records, generations: left };
+  const kept = prune(records, observation);
+  const left = kept.generations;
   const keep = protectedDigests(kept, observation);
   const without = (pair: Generation) =>
     pair.state === 'superseded' &&
@@ -81,20 +81,6 @@ export function collect(records: Records, observation: Observation, { folders }:
     records: noted,
     effects: [...first, ...removals, ...sync],
   };
-}
-
-/** Of an operating system that is in no slot; nothing is, while a slot cannot be read. */
-function isGone(records: Records, { os, installed }: Observation): (pair: Generation) => boolean {
-  if (installed === null) return () => false;
-  const good = records.generations.filter(({ state }) => state === 'good');
-  const newest = good.sort((left, right) => right.turn - left.turn)[0];
-  return (pair) =>
-    pair.os !== os &&
-    !installed.includes(pair.os) &&
-    pair !== newest &&
-    pair.id !== records.wanted &&
-    pair.id !== records.boot?.generation &&
-    !records.pins.includes(pair.id);
 }
 
 /** Snapshots that nothing can go back to any more; paths to be removed by whoever knows how they are laid out. */

@@ -14,6 +14,8 @@ import { PINS } from './pins.ts';
 export interface Compiler {
   /** Says which bytes compile for this target: a part of every cache key. */
   readonly identity: readonly string[];
+  /** File with the licences of the C library that is linked in. */
+  readonly libraryLicense: string;
   /** Compiles `source` of `folder` into `object` there. */
   compile(folder: string, source: string, object: string, flags: readonly string[]): Promise<void>;
   /** Links objects of `folder` into a static program there. */
@@ -70,6 +72,7 @@ export async function openCompiler(
       ...FLAGS,
       ...[...PINS.compiler[host].inputs, ...PINS.target[target].inputs].map(({ sha256 }) => sha256),
     ],
+    libraryLicense: join(root, 'usr/share/doc/musl-dev/copyright'),
     async compile(folder, source, object, flags) {
       const headers = [
         join(tools, 'usr/lib', `llvm-${CLANG}`, 'lib/clang', CLANG, 'include'),

@@ -13,14 +13,14 @@ import { nativeFiles, nativeFolder } from './native.ts';
 import { PINS } from './pins.ts';
 
 /** Raised whenever the same archive and compiler would give other objects. */
-const ENGINE_VERSION = 1;
+const ENGINE_VERSION = 2;
 
 /** QuickJS without its standard library: sextant-node brings its own system calls. */
 const ENGINE_SOURCES = ['quickjs', 'libregexp', 'libunicode', 'cutils', 'dtoa'] as const;
 export const ENGINE_OBJECTS = ENGINE_SOURCES.map((name) => `${name}.o`);
-const HEADERS = ['quickjs.h'];
+const OTHERS = ['quickjs.h', 'LICENSE'];
 
-/** QuickJS compiled for one target: a folder of the cache with its objects and its header. */
+/** QuickJS compiled for one target: a folder of the cache with its objects, its header and its licence. */
 export interface Engine {
   readonly folder: string;
   readonly compiler: Compiler;
@@ -54,7 +54,7 @@ export async function openEngine(
         for (const name of ENGINE_SOURCES) {
           await compiler.compile(unpacked, `${name}.c`, `${name}.o`, ['-w', `-DCONFIG_VERSION="${said}"`]);
         }
-        for (const name of [...ENGINE_OBJECTS, ...HEADERS])
+        for (const name of [...ENGINE_OBJECTS, ...OTHERS])
           await copyFile(join(unpacked, name), join(made, name));
       }),
     );

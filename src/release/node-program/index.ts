@@ -1,5 +1,5 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { builtFolder } from '../../sources/built.ts';
 import type { SourceContext } from '../../sources/types.ts';
 import type { Architecture } from '../../support/architecture.ts';
@@ -11,17 +11,26 @@ import { NATIVE_PARTS, nativeFiles, nativeFolder, nodeModule } from './native.ts
 export { PINS } from './pins.ts';
 
 /** Raised whenever the same inputs would give another program. */
-const PROGRAM_VERSION = 1;
+const PROGRAM_VERSION = 2;
 
 const NAME = 'sextant-node';
+const LICENSES = 'LICENSES';
 
-/** sextant-node for a target: the path of one static executable in the cache, made there when it is missing. */
+/** One static executable in the cache, and the notices that its parts want to be handed on with it. */
+export interface CompiledProgram {
+  readonly file: string;
+  readonly licenses: string;
+}
+
+/** sextant-node for a target, made when it is not in the cache. */
 export async function nodeProgram(
   context: SourceContext,
   host: Architecture,
   target: Architecture,
-): Promise<string> {
-  return compileModule(context, host, target, { name: 'main.js', text: await nodeModule() });
+): Promise<CompiledProgram> {
+  const text = await nodeModule();
+  const file = await compileModule(context, host, target, { name: 'main.js', text });
+  return { file, licenses: join(dirname(file), LICENSES) };
 }
 
 /**
@@ -57,7 +66,18 @@ export async function compileModule(
       ];
       await compiler.link(made, objects, NAME);
       await chmod(join(made, NAME), 0o755);
+      await writeFile(join(made, LICENSES), await licenses(engine, compiler.libraryLicense));
     }),
   );
   return join(folder, NAME);
+}
+
+/** What QuickJS and musl are licensed under, as they word it: MIT asks that the notice goes where the program goes. */
+async function licenses(engine: string, library: string): Promise<string> {
+  const notices = await Promise.all(
+    [['QuickJS', join(engine, 'LICENSE')] as const, ['the C library musl', library] as const].map(
+      async ([name, file]) => `sextant-node contains ${name}:\n\n${(await readFile(file, 'utf8')).trim()}\n`,
+    ),
+  );
+  return notices.join('\n\n');
 }

@@ -1,7 +1,7 @@
 import type { Action, Decision } from '../../../../src/node/model/effects.ts';
 import type { Records } from '../../../../src/node/model/types.ts';
 import { osOf, setOfPair } from './canonical.ts';
-import { type Outcome, perform } from './command.ts';
+import { type Memo, type Outcome, perform } from './command.ts';
 import { type Core, type Scope, Violation } from './core.ts';
 import { minorOf, observe } from './facts.ts';
 import { checkChoice, checkDecision, checkDisk } from './invariants.ts';
@@ -17,6 +17,7 @@ export interface World {
   readonly core: Core;
   readonly scope: Scope;
   readonly interned: Interned;
+  readonly memo: Memo;
 }
 export type Node = NonNullable<State['node']>;
 
@@ -35,7 +36,8 @@ export function observationOf(world: World, state: State, node: Node, enabled: n
     slot: node.slot,
     os: node.os,
     active: state.active,
-    passive: state.mislabelled ? -1 : state.passive,
+    passive: state.passive,
+    mislabelled: state.mislabelled,
     store: state.store,
     links: state.links,
     enabled,
@@ -45,6 +47,12 @@ export function observationOf(world: World, state: State, node: Node, enabled: n
     recordWhole: state.record >= 0,
     datastore: world.scope.datastore,
   });
+}
+
+/** All that a decision can depend on, and the disk it is executed on. */
+export function viewKey(state: State, node: Node, enabled: number): string {
+  const { record, previous, links, store, active, passive, mislabelled, enable, tentative } = state;
+  return `${record},${previous},${links},${store},${active},${passive},${mislabelled},${enable || tentative},${node.slot},${node.os},${node.failure},${enabled}`;
 }
 
 /** Power on. `by`: what a person selects in GRUB's menu, or GRUB itself. */
@@ -65,7 +73,7 @@ export function powerOn(world: World, state: State, by: 'grub' | 'active' | 'pas
   const node: Node = {
     slot,
     os,
-    failure: failure && slot === 'passive',
+    failure: false && failure,
     runs: -1,
     step: 0,
     target: -1,
@@ -87,10 +95,12 @@ function initramfs(world: World, state: State, node: Node, label: string): Step[
   const linked = state.links[node.slot === 'active' ? 0 : 1];
   const before = readable(world, state);
   if (!before) return comesUp(world, state, node, linked, `${label}, without records`);
-  const observation = observationOf(world, state, node, linked);
-  const decision = world.core.decideBoot(before, observation);
-  checkDecision(world, before, state, decision);
-  const outcome = perform(decision, state, linked, observation, world.interned);
+  const { decision, outcome } = world.memo.of(`boot ${viewKey(state, node, linked)}`, () => {
+    const observation = observationOf(world, state, node, linked);
+    const made = world.core.decideBoot(before, observation);
+    checkDecision(world, before, state, made);
+    return { decision: made, outcome: perform(made, state, linked, observation, world.interned) };
+  });
   return [
     ...crashes(world, state, outcome, label),
     ...(world.scope.full ? outcome.full.flatMap((cut) => withoutSpace(world, state, node, cut, label)) : []),
@@ -99,15 +109,26 @@ function initramfs(world: World, state: State, node: Node, label: string): Step[
 }
 
 /** After a failed write the decision is made again, with what is on the disk then. */
-function withoutSpace(world: World, state: State, node: Node, cut: Outcome['full'][number], label: string): Step[] {
+function withoutSpace(
+  world: World,
+  state: State,
+  node: Node,
+  cut: Outcome['full'][number],
+  label: string,
+): Step[] {
   const there = acted({ ...state, ...cut.disk }, cut.done);
   const before = readable(world, there);
   if (!before) throw new Violation('I4', 'no records are left after a write that failed');
-  const observation = observationOf(world, there, node, cut.enabled, false);
-  const decision = world.core.decideBoot(before, observation);
-  checkDecision(world, before, there, decision);
-  const outcome = perform(decision, there, cut.enabled, observation, world.interned);
-  return decided(world, there, node, before, decision, outcome, `${label}, disk full`, false).map((step) => ({ ...step, kind: 'full' }));
+  const { decision, outcome } = world.memo.of(`full ${viewKey(there, node, cut.enabled)}`, () => {
+    const observation = observationOf(world, there, node, cut.enabled, false);
+    const made = world.core.decideBoot(before, observation);
+    checkDecision(world, before, there, made);
+    return { decision: made, outcome: perform(made, there, cut.enabled, observation, world.interned) };
+  });
+  return decided(world, there, node, before, decision, outcome, `${label}, disk full`, false).map((step) => ({
+    ...step,
+    kind: 'full',
+  }));
 }
 
 function decided(
@@ -127,7 +148,12 @@ function decided(
     return [{ label: said, to: off(after), kind: 'restart' }];
   }
   const runs = outcome.enabled >= 0 && after.store & (1 << outcome.enabled) ? outcome.enabled : -1;
-  checkChoice(world, before, after, node, runs, writable);
+  try {
+    checkChoice(world, before, after, node, runs, writable);
+  } catch (error) {
+    if (error instanceof Violation) error.message += ` (${said})`;
+    throw error;
+  }
   return comesUp(world, after, { ...node, unsynced: outcome.unsynced }, outcome.enabled, said);
 }
 

@@ -17,9 +17,7 @@ export function canonical(
   set: readonly number[],
 ): Records {
   // Ids of pairs that never were good keep their order; others are told apart by their turn alone.
-  const order = [...records.generations].sort(
-    (left, right) => left.turn - right.turn || left.id - right.id,
-  );
+  const order = [...records.generations].sort((left, right) => left.turn - right.turn || left.id - right.id);
   const ids = new Map(order.map(({ id }, index) => [id, index + 1]));
   const never = order.filter(({ turn }) => turn === 0).length;
   const id = (old: number | null) => (old === null ? null : (ids.get(old) ?? null));
@@ -45,15 +43,23 @@ export function canonical(
     };
   });
   const { trial, restore, kind, version } = records.datastore;
-  const data = (text: string) => (text === '' ? '' : text.startsWith('v1.34') ? KUBERNETES[2] : KUBERNETES[0]);
+  const data = (text: string) =>
+    text === '' ? '' : text.startsWith('v1.34') ? KUBERNETES[2] : KUBERNETES[0];
   const boot = booted && records.boot?.id === 'this' ? records.boot : null;
   return {
     format: 1,
     counter: order.length,
     wanted: id(records.wanted),
     generations,
-    pins: records.pins.map((pin) => id(pin) ?? 0).filter((pin) => pin > 0).sort(),
-    boot: boot && { ...boot, os: osId(os[Number(boot.os.slice(3))] as number), generation: id(boot.generation) },
+    pins: records.pins
+      .map((pin) => id(pin) ?? 0)
+      .filter((pin) => pin > 0)
+      .sort(),
+    boot: boot && {
+      ...boot,
+      os: osId(os[Number(boot.os.slice(3))] as number),
+      generation: id(boot.generation),
+    },
     datastore: {
       kind,
       version: data(version),
@@ -78,7 +84,9 @@ export function recordsKey(records: Records): string {
     pairs.join(';'),
     records.wanted,
     records.pins.join('.'),
-    boot ? `${boot.generation}${boot.counted ? 'c' : ''}${boot.outcome}${boot.slot[0]}${boot.os.slice(3)}` : '',
+    boot
+      ? `${boot.generation}${boot.counted ? 'c' : ''}${boot.outcome}${boot.slot[0]}${boot.os.slice(3)}`
+      : '',
     datastore.version,
     datastore.trial ? `${datastore.trial.version}${datastore.trial.snapshot}` : '',
     datastore.restore,

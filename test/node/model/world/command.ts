@@ -23,8 +23,16 @@ export interface Outcome {
   readonly actions: readonly Action[];
   /** What a crash after the end leaves, when that is not just `disk`. */
   readonly unsynced: readonly Disk[];
-  readonly crashes: readonly { readonly disk: Disk; readonly done: readonly Action[]; readonly cut: Action | null }[];
-  readonly full: readonly { readonly disk: Disk; readonly enabled: number; readonly done: readonly Action[] }[];
+  readonly crashes: readonly {
+    readonly disk: Disk;
+    readonly done: readonly Action[];
+    readonly cut: Action | null;
+  }[];
+  readonly full: readonly {
+    readonly disk: Disk;
+    readonly enabled: number;
+    readonly done: readonly Action[];
+  }[];
   readonly fault: string | null;
 }
 
@@ -33,11 +41,25 @@ const PASSIVE = `${slotFolder('passive')}/${LINK}`;
 const ENABLED = `${ENABLED_FOLDER}/${LINK}`;
 /** Every temporary name is there from a crash before. */
 const LEFTOVERS = Object.fromEntries(
-  [NEW_FILE, NEW_PREVIOUS_FILE, `${slotFolder('active')}/${TEMPORARY}`, `${slotFolder('passive')}/${TEMPORARY}`].map((path) => [
-    path,
-    'left over',
-  ]),
+  [
+    NEW_FILE,
+    NEW_PREVIOUS_FILE,
+    `${slotFolder('active')}/${TEMPORARY}`,
+    `${slotFolder('passive')}/${TEMPORARY}`,
+  ].map((path) => [path, 'left over']),
 );
+
+/** Decisions already executed from the same disk and view, by what was asked: the world meets each many times. */
+export class Memo {
+  private readonly known = new Map<string, unknown>();
+  of<T>(key: string, make: () => T): T {
+    const before = this.known.get(key);
+    if (before !== undefined) return before as T;
+    const made = make();
+    this.known.set(key, made);
+    return made;
+  }
+}
 
 const played = new Map<string, Played>();
 
@@ -85,7 +107,9 @@ export function perform(
     enabled: targetSet(result.finished.files[ENABLED]),
     actions: result.actions,
     unsynced: synced ? [] : after,
-    crashes: distinct(result.crashes.map(({ image: left, done, cut }) => ({ disk: diskOf(left), done, cut }))),
+    crashes: distinct(
+      result.crashes.map(({ image: left, done, cut }) => ({ disk: diskOf(left), done, cut })),
+    ),
     full: distinct(
       result.full.map(({ image: left, done }) => ({
         disk: diskOf(left),
@@ -120,5 +144,7 @@ function startImage(start: Disk, enabled: number, { recordFile }: Observation): 
 
 /** Digest folders of the store, for `collect`. */
 export function storedFolders(store: number): Record<string, string[]> {
-  return Object.fromEntries(FILES.filter((_, set) => store & (1 << set)).map(({ sha256 }) => [sha256, [LINK]]));
+  return Object.fromEntries(
+    FILES.filter((_, set) => store & (1 << set)).map(({ sha256 }) => [sha256, [LINK]]),
+  );
 }

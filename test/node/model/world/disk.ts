@@ -157,7 +157,9 @@ function images(durable: Names, pending: readonly Change[]): Image[] {
     for (const [index, change] of pending.entries()) if (kept & (1 << index)) change.apply(names);
     for (const torn of [false, true]) {
       const files = Object.fromEntries(
-        [...names].filter(([path]) => matters(path)).map(([path, { token, synced }]) => [path, torn && !synced ? TORN : token]),
+        [...names]
+          .filter(([path]) => matters(path))
+          .map(([path, { token, synced }]) => [path, torn && !synced ? TORN : token]),
       );
       found.set(Object.entries(files).sort().join(), { files });
     }

@@ -1,6 +1,7 @@
 import { adopt } from '../../../../src/node/model/adopt.ts';
 import { isRefusal } from '../../../../src/node/model/effects.ts';
 import { powerOn, type Step, type World } from './boot.ts';
+import { Memo } from './command.ts';
 import { CORE, type Core, type Scope, Violation } from './core.ts';
 import { fileOf, KUBERNETES, observe } from './facts.ts';
 import { faults } from './faults.ts';
@@ -24,12 +25,13 @@ export interface Explored {
 }
 
 export function startOf(scope: Scope, core: Core = CORE): { world: World; state: State } {
-  const world = { core, scope, interned: new Interned() };
+  const world = { core, scope, interned: new Interned(), memo: new Memo() };
   const observation = observe({
     slot: 'active',
     os: 0,
     active: 0,
     passive: 0,
+    mislabelled: false,
     store: 1,
     links: [0, -1],
     enabled: 0,
@@ -67,10 +69,7 @@ export function startOf(scope: Scope, core: Core = CORE): { world: World; state:
 export function steps(world: World, state: State): Step[] {
   const others = world.scope.faults ? faults(world, state) : [];
   if (state.node) return [...running(world, state, state.node), ...others];
-  return [
-    ...(['grub', 'active', 'passive'] as const).flatMap((by) => powerOn(world, state, by)),
-    ...others,
-  ];
+  return [...(['grub', 'active', 'passive'] as const).flatMap((by) => powerOn(world, state, by)), ...others];
 }
 
 /** Breadth first, every state once. `limit`: states after which it gives up. */
@@ -131,7 +130,9 @@ export function explore(scope: Scope, core: Core = CORE, limit = Number.POSITIVE
     }
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
-    const trace = [...traceTo(at), `(after: ${last})`, error.message].map((line, index) => `${index + 1}. ${line}`).join('\n');
+    const trace = [...traceTo(at), `(after: ${last})`, error.message]
+      .map((line, index) => `${index + 1}. ${line}`)
+      .join('\n');
     return result(false, { invariant: error.invariant, trace });
   }
   return result(true, null);

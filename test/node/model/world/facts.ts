@@ -29,6 +29,8 @@ export function observe(facts: {
   readonly os: number;
   readonly active: number;
   readonly passive: number;
+  /** passive.img is there and cannot be booted. */
+  readonly mislabelled: boolean;
   readonly store: number;
   readonly links: readonly [number, number];
   readonly enabled: number;
@@ -38,7 +40,7 @@ export function observe(facts: {
   readonly recordWhole: boolean;
   readonly datastore: DatastoreKind;
 }): Observation {
-  const other = facts.slot === 'active' ? facts.passive : facts.active;
+  const other = facts.slot === 'passive' ? facts.active : facts.mislabelled ? -1 : facts.passive;
   const otherSlot = facts.slot === 'active' ? 'passive' : 'active';
   const links = (set: number): Record<string, string> => (set < 0 ? {} : { [LINK]: linkTarget(set) });
   return {

@@ -1,8 +1,20 @@
 import { type Decision, isRefusal, type Refusal } from '../../../../src/node/model/effects.ts';
 import type { Records } from '../../../../src/node/model/types.ts';
-import { acted, crashes, lost, merge, type Node, observationOf, off, readable, type Step, type World } from './boot.ts';
+import {
+  acted,
+  crashes,
+  lost,
+  merge,
+  type Node,
+  observationOf,
+  off,
+  readable,
+  type Step,
+  viewKey,
+  type World,
+} from './boot.ts';
 import { osOf, setOfPair } from './canonical.ts';
-import { perform, storedFolders } from './command.ts';
+import { type Outcome, perform, storedFolders } from './command.ts';
 import { Violation } from './core.ts';
 import { fileOf, KUBERNETES, minorOf } from './facts.ts';
 import { checkDecision, checkDisk, checkProven } from './invariants.ts';
@@ -13,71 +25,129 @@ export function running(world: World, state: State, node: Node): Step[] {
   const records = readable(world, state);
   return [
     ...lost(state, node).map((to): Step => ({ label: 'crash: panic, watchdog or power', to, kind: 'crash' })),
-    ...(records ? ours(world, state, node, records) : [{ label: 'reboot', to: off(state), kind: 'restart' } as const]),
+    ...(records
+      ? ours(world, state, node, records)
+      : [{ label: 'reboot', to: off(state), kind: 'restart' } as const]),
     ...kairosUpgrade(world, state, node),
   ];
 }
 
+type Asked = readonly [
+  label: string,
+  decide: () => Decision | Refusal,
+  healthy?: number | null,
+  from?: State,
+];
+
 function ours(world: World, state: State, node: Node, records: Records): Step[] {
   const { core, scope } = world;
-  const observation = observationOf(world, state, node, node.runs);
-  const go = (label: string, outcome: Decision | Refusal, healthy: number | null = null, from = state) =>
-    isRefusal(outcome) ? [] : command(world, from, node, records, outcome, label, healthy);
+  const seen = (from = state) => observationOf(world, from, node, node.runs);
   const healthy = node.runs >= 0 ? node.os * 3 + node.runs : null;
-  return [
-    ...(healthy === null
+  const between = node.step > 0;
+  const good: Asked[] =
+    healthy === null
       ? []
-      : go('health: good', core.verdict(records, observation, { result: 'good', detail: '' }), healthy)),
-    ...badVerdicts(world, state, node, records),
-    ...shutDown(world, state, node, records),
-    ...go('the server is away', core.giveBack(records, observation, { reason: 'server-away' })),
-    ...go('a foreign extension broke the merge', core.giveBack(records, observation, { reason: 'foreign', names: ['x'] })),
+      : [['health: good', () => core.verdict(records, seen(), { result: 'good', detail: '' }), healthy]];
+  const gc: Asked = ['gc', () => core.collect(records, seen(), { folders: storedFolders(state.store) })];
+  // Between the steps of kairos-agent only what looks at the slots matters: the rest touches other files and can as well come before.
+  if (between) return [...good, gc].flatMap((one) => ask(world, state, node, records, one));
+  const asked: Asked[] = [
+    gc,
+    ...good,
+    ['the server is away', () => core.giveBack(records, seen(), { reason: 'server-away' })],
+    [
+      'a foreign extension broke the merge',
+      () => core.giveBack(records, seen(), { reason: 'foreign', names: ['x'] }),
+    ],
+    ...records.generations.map(
+      ({ id }): Asked => [
+        `rollback to ${id}`,
+        () => core.rollback(records, seen(), { to: id, restore: null }),
+      ],
+    ),
     ...scope.sets.flatMap((set) =>
-      (['live', 'reboot', 'later'] as const).flatMap((how) => {
+      (['live', 'reboot', 'later'] as const).map((how): Asked => {
         const there = { ...state, store: state.store | (1 << set) };
         const snapshot = scope.datastore === 'agent' ? null : `m${state.data}`;
-        const request = { files: [fileOf(set)], kubernetes: KUBERNETES[set] as string, snapshot, how, again: true };
-        const outcome = core.upgrade(records, observationOf(world, there, node, node.runs), request);
-        return go(`upgrade to set ${set}, ${how}`, outcome, null, there);
+        const request = {
+          files: [fileOf(set)],
+          kubernetes: KUBERNETES[set] as string,
+          snapshot,
+          how,
+          again: true,
+        };
+        return [
+          `upgrade to set ${set}, ${how}`,
+          () => core.upgrade(records, seen(there), request),
+          null,
+          there,
+        ];
       }),
     ),
-    ...records.generations.flatMap(({ id }) =>
-      go(`rollback to ${id}`, core.rollback(records, observation, { to: id, restore: null })),
-    ),
     ...restoringRollbacks(world, state, node, records),
-    ...go('gc', core.collect(records, observation, { folders: storedFolders(state.store) })),
+  ];
+  return [
+    ...asked.flatMap((one) => ask(world, state, node, records, one)),
+    ...badVerdicts(world, state, node, records),
+    ...shutDown(world, state, node, records),
   ];
 }
 
 /** Health that is bad, or never answers: what the pair on trial may do as well as a broken cluster. */
 export function badVerdicts(world: World, state: State, node: Node, records: Records): Step[] {
-  const observation = observationOf(world, state, node, node.runs);
-  return (['bad', 'silent'] as const).flatMap((result) => {
-    const decision = world.core.verdict(records, observation, { result, detail: '' });
-    return command(world, state, node, records, decision, `health: ${result}`, null);
-  });
-}
-
-function shutDown(world: World, state: State, node: Node, records: Records): Step[] {
-  const observation = observationOf(world, state, node, node.runs);
-  const decision = world.core.giveBack(records, observation, { reason: 'clean-shutdown' });
-  return command(world, state, node, records, decision, 'clean shutdown', null).map((step) =>
-    step.to.node === null ? step : { ...step, to: off(step.to), kind: 'restart' },
+  const seen = () => observationOf(world, state, node, node.runs);
+  return (['bad', 'silent'] as const).flatMap((result) =>
+    ask(world, state, node, records, [
+      `health: ${result}`,
+      () => world.core.verdict(records, seen(), { result, detail: '' }),
+    ]),
   );
 }
 
+function shutDown(world: World, state: State, node: Node, records: Records): Step[] {
+  const seen = () => observationOf(world, state, node, node.runs);
+  return ask(world, state, node, records, [
+    'clean shutdown',
+    () => world.core.giveBack(records, seen(), { reason: 'clean-shutdown' }),
+  ]).map((step) => (step.to.node === null ? step : { ...step, to: off(step.to), kind: 'restart' }));
+}
+
 /** `rollback --restore-datastore`: a person gives up what was written since. */
-function restoringRollbacks(world: World, state: State, node: Node, records: Records): Step[] {
+function restoringRollbacks(world: World, state: State, node: Node, records: Records): Asked[] {
   if (world.scope.datastore === 'agent' || state.data === 0) return [];
-  const observation = observationOf(world, state, node, node.runs);
   return records.generations
     .filter((pair) => minorOf(setOfPair(pair)) === 0 && osOf(pair) === node.os)
-    .flatMap(({ id }) => {
-      const outcome = world.core.rollback(records, observation, { to: id, restore: 'm0' });
-      return isRefusal(outcome)
-        ? []
-        : command(world, state, node, records, outcome, `rollback to ${id} with its snapshot`, null);
-    });
+    .map(
+      ({ id }): Asked => [
+        `rollback to ${id} with its snapshot`,
+        () =>
+          world.core.rollback(records, observationOf(world, state, node, node.runs), {
+            to: id,
+            restore: 'm0',
+          }),
+      ],
+    );
+}
+
+function ask(
+  world: World,
+  state: State,
+  node: Node,
+  before: Records,
+  [label, decide, healthy = null, from = state]: Asked,
+): Step[] {
+  const key = `${label} ${state.data} ${viewKey(from, node, node.runs)}`;
+  const made = world.memo.of(key, () => {
+    const decision = decide();
+    if (isRefusal(decision)) return null;
+    checkDecision(world, before, from, decision);
+    checkProven(before, decision.records, healthy);
+    const observation = observationOf(world, from, node, node.runs);
+    const outcome = perform(decision, from, node.runs, observation, world.interned);
+    if (outcome.fault) throw new Violation('I4', `${label}: ${outcome.fault}`);
+    return { decision, outcome };
+  });
+  return made ? command(world, from, node, made.decision, made.outcome, label) : [];
 }
 
 /** A decision made while the node is up: done, cut by a crash, or stopped by a full disk. */
@@ -85,25 +155,22 @@ function command(
   world: World,
   state: State,
   node: Node,
-  before: Records,
   decision: Decision,
+  outcome: Outcome,
   label: string,
-  healthy: number | null,
 ): Step[] {
-  checkDecision(world, before, state, decision);
-  checkProven(before, decision.records, healthy);
-  const outcome = perform(decision, state, node.runs, observationOf(world, state, node, node.runs), world.interned);
-  if (outcome.fault) throw new Violation('I4', `${label}: ${outcome.fault}`);
   const after = acted({ ...state, ...outcome.disk }, outcome.actions);
   checkDisk(world, state, after, label);
   const said = `${label}: ${decision.why}`;
   const cut = crashes(world, state, outcome, said);
   const full = world.scope.full
-    ? outcome.full.map(({ disk, done }): Step => ({
-        label: `${said}, disk full`,
-        to: { ...acted({ ...state, ...disk }, done), node },
-        kind: 'full',
-      }))
+    ? outcome.full.map(
+        ({ disk, done }): Step => ({
+          label: `${said}, disk full`,
+          to: { ...acted({ ...state, ...disk }, done), node },
+          kind: 'full',
+        }),
+      )
     : [];
   const up = { ...node, unsynced: outcome.unsynced };
   const ends = outcome.actions.some(({ name }) => name === 'reboot' || name === 'boot-other-slot');
@@ -126,11 +193,11 @@ function kairosUpgrade(world: World, state: State, node: Node): Step[] {
     case 0:
       return Array.from({ length: world.scope.systems }, (_, os) => os)
         .filter((os) => os !== node.os)
-        .map((os) => at(1, {}, os));
-    case 1:
-      return fromActive && state.active >= 0
-        ? [at(2, { passive: state.active, active: -1, mislabelled: true })]
-        : [at(3, {})];
+        .map((os) =>
+          fromActive && state.active >= 0
+            ? at(2, { passive: state.active, active: -1, mislabelled: true }, os)
+            : at(3, {}, os),
+        );
     case 2:
       return [at(3, { mislabelled: false })];
     case 3:
@@ -143,7 +210,7 @@ function kairosUpgrade(world: World, state: State, node: Node): Step[] {
 }
 const STEPS = [
   'assessment enabled',
-  'image unpacked',
+  '',
   'active renamed to passive',
   'passive relabelled',
   'image in place',

@@ -55,7 +55,12 @@ export class Interned {
   private readonly numbers = new Map<string, number>();
   private readonly renamed = new Map<number, number>();
 
-  number(records: Records, booted: boolean, os: readonly number[] = SAME, set: readonly number[] = SAME): number {
+  number(
+    records: Records,
+    booted: boolean,
+    os: readonly number[] = SAME,
+    set: readonly number[] = SAME,
+  ): number {
     const plain = canonical(records, booted, os, set);
     const key = recordsKey(plain);
     const known = this.numbers.get(key);
@@ -66,7 +71,11 @@ export class Interned {
 
   rename(number: number, booted: boolean, os: readonly number[], set: readonly number[]): number {
     if (number < 0) return number;
-    const key = number * 256 + ((os[0] as number) * 9 + (os[1] as number) * 3 + (os[2] as number)) * 4 + (set[0] as number) * 2 + Number(booted);
+    const key =
+      number * 256 +
+      ((os[0] as number) * 9 + (os[1] as number) * 3 + (os[2] as number)) * 4 +
+      (set[0] as number) * 2 +
+      Number(booted);
     const known = this.renamed.get(key);
     if (known !== undefined) return known;
     const result = this.number(this.all[number] as Records, booted, os, set);
@@ -83,7 +92,11 @@ const SAME = [0, 1, 2] as const;
 const SWAPPED = [1, 0, 2] as const;
 
 /** The representative of all states that differ only in the names of operating systems and of the two equal sets, and its key. */
-export function representative(state: State, interned: Interned, symmetric: boolean): { state: State; key: string } {
+export function representative(
+  state: State,
+  interned: Interned,
+  symmetric: boolean,
+): { state: State; key: string } {
   const tidy = plainEarly(state, interned);
   let best: { state: State; key: string } | undefined;
   for (const os of osNames(tidy)) {
