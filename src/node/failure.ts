@@ -53,9 +53,10 @@ export function toFailure(thrown: unknown): Failure {
     return new Failure('filesystem', `${thrown.path}: ${said}`, hint);
   }
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const where = error.stack?.split('\n').find((line) => /^\s+at /.test(line));
   return new Failure(
     'internal',
-    `${error.message}${error.stack ? ` (${error.stack.trim().split('\n')[0]?.trim()})` : ''}`,
+    `${error.message}${where === undefined ? '' : ` (${where.trim()})`}`,
     'this is a defect in sextant-node; report this line',
   );
 }
