@@ -69,7 +69,12 @@ export function adopt(
     counted: false,
     outcome: 'open' as const,
   };
-  const after = { ...wanted, generations, boot };
+  const datastore = {
+    ...wanted.datastore,
+    kind: observation.datastore,
+    version: wanted.datastore.version || kubernetes,
+  };
+  const after = { ...wanted, generations, boot, datastore };
   return {
     runs: id,
     why: `${title({ id, kubernetes, osName })} is the first generation; it is watched from now on`,

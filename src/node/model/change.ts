@@ -100,8 +100,10 @@ export function wantTrial(records: Records, pair: NewPair, observation: Observat
     health: known?.health ?? [],
   };
   const others = before.generations.filter((old) => old.id !== id);
+  // The tries start again, so this boot's is no longer among them.
+  const boot = before.boot?.generation === id ? { ...before.boot, counted: false } : before.boot;
   return note(
-    { ...before, counter: Math.max(before.counter, id), wanted: id, generations: [...others, trial] },
+    { ...before, counter: Math.max(before.counter, id), wanted: id, generations: [...others, trial], boot },
     `generation ${id}: ${pair.why}`,
     observation.now,
   );

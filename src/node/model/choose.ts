@@ -1,5 +1,5 @@
 import { generation, isOpen, pairOf } from './change.ts';
-import { fit } from './datastore.ts';
+import { fit, startsUnrecorded } from './datastore.ts';
 import type { Observation } from './observation.ts';
 import type { ExtensionFile, Generation, OsIdentity, Records } from './types.ts';
 
@@ -63,19 +63,20 @@ export function choose(records: Records, observation: Observation): Choice {
     const better = [here, otherSlot, elsewhere].some((pair) => pair !== undefined && !sameSet(pair, trial));
     const limited = better || otherSlot !== undefined;
     const left = trial.tries < records.settings.tries;
-    const countable = observation.writable || !limited;
+    const countable = observation.writable || (!limited && startsUnrecorded(records, trial));
     if ((left || !limited) && countable && fit(trial, records.datastore) !== 'no') {
       return { kind: 'trial', pair: trial, limited };
     }
   }
-  if (here) return { kind: 'good', pair: here };
+  const able = (pair: Generation) => observation.writable || startsUnrecorded(records, pair);
+  if (here) return able(here) ? { kind: 'good', pair: here } : { kind: 'nothing' };
   const failedHere = records.generations.some(
     (pair) =>
       pair.os === observation.os &&
       (pair.state === 'bad' || (pair === trial && hasHadItsTries(pair, records))),
   );
   if (otherSlot && (failedHere || !observation.writable)) return { kind: 'other-slot', pair: otherSlot };
-  if (elsewhere && !(trial && sameSet(elsewhere, trial))) {
+  if (elsewhere && able(elsewhere) && !(trial && sameSet(elsewhere, trial))) {
     return { kind: 'new-trial', of: elsewhere, limited: otherSlot !== undefined };
   }
   return lastResort(records, observation, wanted);
@@ -108,7 +109,10 @@ function lastResort(records: Records, observation: Observation, wanted: Generati
     (left, right) => Number(right === wanted) - Number(left === wanted) || newestFirst(left, right),
   );
   const able = order.filter(
-    (pair) => isWhole(pair.files, observation) && fit(pair, records.datastore) !== 'no',
+    (pair) =>
+      isWhole(pair.files, observation) &&
+      fit(pair, records.datastore) !== 'no' &&
+      (observation.writable || startsUnrecorded(records, pair)),
   );
   const here = able.find(({ os }) => os === observation.os);
   if (here) return { kind: 'last-resort', pair: here };

@@ -23,22 +23,35 @@ export function fit(pair: Generation, datastore: Datastore): Fit {
   return datastore.kind === 'single' && datastore.trial.snapshot !== null ? 'restore' : 'no';
 }
 
-/** The records before `pair` starts on the datastore: what it may change, or what has to be put back first. */
+/**
+ * The records before `pair` starts on the datastore: what has to be put back first, and what the pair may change. A pair that was good
+ * before makes its version the one that counts: nothing goes back behind it by itself.
+ */
 export function beforeStart(records: Records, pair: Generation): Records {
   const { datastore } = records;
   if (datastore.kind === 'agent' || datastore.kind === 'none') return records;
-  if (datastore.restore === null && fit(pair, datastore) === 'restore' && datastore.trial) {
-    return { ...records, datastore: { ...datastore, restore: datastore.trial.snapshot } };
-  }
-  const reached = Math.max(minor(datastore.version), minor(datastore.trial?.version ?? ''));
-  if (datastore.version === '' || minor(pair.kubernetes) <= reached) return records;
-  const trial = { generation: pair.id, version: pair.kubernetes, snapshot: pair.snapshot };
-  return { ...records, datastore: { ...datastore, trial } };
+  const trialOf = datastore.trial;
+  const back =
+    datastore.restore === null && trialOf && fit(pair, datastore) === 'restore'
+      ? { ...datastore, trial: null, restore: trialOf.snapshot }
+      : datastore;
+  const reached = Math.max(minor(back.version), minor(back.trial?.version ?? ''));
+  const crosses = back.version !== '' && minor(pair.kubernetes) > reached;
+  if (!crosses) return back === datastore ? records : { ...records, datastore: back };
+  const { id, kubernetes, snapshot, state } = pair;
+  const proven = state === 'good' || state === 'superseded';
+  const trial = proven ? null : { generation: id, version: kubernetes, snapshot };
+  return { ...records, datastore: { ...back, version: proven ? kubernetes : back.version, trial } };
 }
 
-/** After the snapshot has been put back: nothing is left of the trial. */
+/** True when starting `pair` changes nothing about the datastore that would have to be recorded first. */
+export function startsUnrecorded(records: Records, pair: Generation): boolean {
+  return records.datastore.restore === null && beforeStart(records, pair) === records;
+}
+
+/** After the snapshot has been put back. What the pair that starts then may change stays recorded. */
 export function restored(records: Records): Records {
-  return { ...records, datastore: { ...records.datastore, trial: null, restore: null } };
+  return { ...records, datastore: { ...records.datastore, restore: null } };
 }
 
 /** After `pair` became good: what it made of the datastore is what counts from now on. */

@@ -148,12 +148,8 @@ function unwritable(records: Records, choice: Choice, why: string, observation: 
     return { runs: null, why: said, records, effects };
   }
   const pair = 'pair' in choice ? choice.pair : 'of' in choice ? choice.of : undefined;
-  const mustRestore =
-    pair !== undefined && (records.datastore.restore !== null || fit(pair, records.datastore) === 'restore');
-  const files = pair && !mustRestore ? pair.files : [];
-  const reason = mustRestore ? `${said}; the datastore has to be put back first, so nothing runs` : said;
-  const own = 'pair' in choice && !mustRestore ? choice.pair.id : null;
-  return { runs: own, why: reason, records, effects: enabledLinks(files, observation) };
+  const runs = 'pair' in choice ? choice.pair.id : null;
+  return { runs, why: said, records, effects: enabledLinks(pair?.files ?? [], observation) };
 }
 
 /**

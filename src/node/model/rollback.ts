@@ -84,6 +84,8 @@ function refuse(
       `${title(target)}: ${missingFiles(target, observation)}`,
       'download it again: sextant-node upgrade',
     );
+  if (records.datastore.restore !== null)
+    return refusal('a datastore snapshot is waiting to be put back', 'reboot first');
   if (restore === null && fit(target, records.datastore) === 'no')
     return refusal(
       `${title(target)} cannot run on the datastore, which is of Kubernetes ${newestOnData(records)}`,

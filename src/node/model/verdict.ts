@@ -54,7 +54,8 @@ function becomesGood(
   const good = setState(edit(closed, pair.id, { turn, tries: 0 }), pair.id, 'good', why, observation.now);
   const wanted = good.wanted === pair.id ? null : good.wanted;
   const newest = supersede({ ...good, counter: turn, wanted }, pair, observation.now);
-  const after = settled(newest, pair);
+  const seen = { ...newest, datastore: { ...newest.datastore, kind: observation.datastore } };
+  const after = settled(seen, pair);
   const clear: Effect[] =
     observation.grub.assessing && observation.slot === 'active'
       ? [{ do: 'run', action: { name: 'clear-boot-assessment' } }]

@@ -56,6 +56,7 @@ export function whyOf(
     case 'last-resort-new':
       return `${name} runs although it is not good, because nothing good can run here${also}`;
     case 'nothing': {
+      if (!observation.writable) return 'nothing may run before it is recorded';
       const wanted = generation(records, records.wanted) ?? records.generations.at(-1);
       const files = wanted ? missingFiles(wanted, observation) : '';
       return wanted

@@ -1,0 +1,138 @@
+import { adopt } from '../../../../src/node/model/adopt.ts';
+import { isRefusal } from '../../../../src/node/model/effects.ts';
+import { powerOn, type Step, type World } from './boot.ts';
+import { CORE, type Core, type Scope, Violation } from './core.ts';
+import { fileOf, KUBERNETES, observe } from './facts.ts';
+import { faults } from './faults.ts';
+import { Promise1, window } from './promise.ts';
+import { running } from './running.ts';
+import { COMES_UP, Interned, representative, type State, UNTRACKED } from './state.ts';
+
+export interface Explored {
+  readonly states: number;
+  readonly transitions: number;
+  /** Steps from the start to the furthest state. */
+  readonly depth: number;
+  /** True when no new state is left. */
+  readonly complete: boolean;
+  /** The most restarts until a good pair ran. */
+  readonly restarts: number;
+  /** States of a node that is off in which I1 promises nothing, by reason. */
+  readonly windows: ReadonlyMap<string, number>;
+  /** The invariant that does not hold, with the events that lead there, one a line. */
+  readonly violation: { readonly invariant: string; readonly trace: string } | null;
+}
+
+export function startOf(scope: Scope, core: Core = CORE): { world: World; state: State } {
+  const world = { core, scope, interned: new Interned() };
+  const observation = observe({
+    slot: 'active',
+    os: 0,
+    active: 0,
+    passive: 0,
+    store: 1,
+    links: [0, -1],
+    enabled: 0,
+    failure: false,
+    assessing: false,
+    writable: true,
+    recordWhole: false,
+    datastore: scope.datastore,
+  });
+  const settings = { tries: scope.tries, patienceSeconds: 1, settleSeconds: 1 };
+  const first = adopt(null, observation, { files: [fileOf(0)], kubernetes: KUBERNETES[0], settings });
+  if (isRefusal(first)) throw new Error(first.message);
+  const record = world.interned.number(first.records, true);
+  return {
+    world,
+    state: {
+      record,
+      previous: scope.faults ? record : UNTRACKED,
+      links: [0, 0],
+      store: 1,
+      active: 0,
+      passive: 0,
+      mislabelled: false,
+      next: '',
+      enable: false,
+      tentative: false,
+      early: [COMES_UP, 0, 0],
+      data: 0,
+      node: { slot: 'active', os: 0, failure: false, runs: 0, step: 0, target: -1, unsynced: [] },
+    },
+  };
+}
+
+/** All that can happen next. */
+export function steps(world: World, state: State): Step[] {
+  const others = world.scope.faults ? faults(world, state) : [];
+  if (state.node) return [...running(world, state, state.node), ...others];
+  return [
+    ...(['grub', 'active', 'passive'] as const).flatMap((by) => powerOn(world, state, by)),
+    ...others,
+  ];
+}
+
+/** Breadth first, every state once. `limit`: states after which it gives up. */
+export function explore(scope: Scope, core: Core = CORE, limit = Number.POSITIVE_INFINITY): Explored {
+  const { world, state: start } = startOf(scope, core);
+  const symmetric = scope.sets.includes(0) && scope.sets.includes(1);
+  const promise = new Promise1(world);
+  const seen = new Map<string, number>();
+  const parents: number[] = [];
+  const labels: string[] = [];
+  const windows = new Map<string, number>();
+  let layer: { state: State; number: number }[] = [];
+  let transitions = 0;
+  let depth = 0;
+  let restarts = 0;
+  const traceTo = (number: number): string[] =>
+    number <= 0 ? [] : [...traceTo(parents[number] as number), labels[number] as string];
+  const result = (complete: boolean, violation: Explored['violation']): Explored => ({
+    states: seen.size,
+    transitions,
+    depth,
+    complete,
+    restarts,
+    windows,
+    violation,
+  });
+  const add = (state: State, parent: number, label: string, next: typeof layer) => {
+    const { state: plain, key } = representative(state, world.interned, symmetric);
+    if (seen.has(key)) return;
+    const number = seen.size;
+    seen.set(key, number);
+    parents.push(parent);
+    labels.push(label);
+    next.push({ state: plain, number });
+    if (plain.node) return;
+    const why = window(world, plain);
+    if (why === null) restarts = Math.max(restarts, promise.check(plain, symmetric));
+    else windows.set(why, (windows.get(why) ?? 0) + 1);
+  };
+  add(start, -1, 'start', layer);
+  let at = 0;
+  let last = '';
+  try {
+    while (layer.length > 0) {
+      const next: typeof layer = [];
+      for (const { state, number } of layer) {
+        at = number;
+        last = '';
+        for (const { to, label } of steps(world, state)) {
+          transitions++;
+          last = label; // for a violation in the state it leads to
+          add(to, number, label, next);
+        }
+        if (seen.size > limit) return result(false, null);
+      }
+      layer = next;
+      if (layer.length > 0) depth++;
+    }
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error;
+    const trace = [...traceTo(at), `(after: ${last})`, error.message].map((line, index) => `${index + 1}. ${line}`).join('\n');
+    return result(false, { invariant: error.invariant, trace });
+  }
+  return result(true, null);
+}
