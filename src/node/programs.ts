@@ -15,6 +15,7 @@ export const PROGRAMS = {
   sha256sum: { required: true, reason: 'digests: QuickJS has no hashing' },
   curl: { required: true, reason: 'downloads: QuickJS has no TLS' },
   veritysetup: { required: true, reason: 'checks an extension against its root hash before it is used' },
+  losetup: { required: true, reason: 'shows veritysetup the data partition of an extension' },
   'systemd-sysext': { required: true, reason: 'merges, and tells what is merged' },
   systemctl: {
     required: true,
@@ -34,6 +35,7 @@ export const PROGRAMS = {
   cp: { required: true, reason: 'copies of the datastore, with owners, modes and holes' },
   dmsetup: { required: false, reason: 'the root hash in use, and damage that dm-verity has met' },
   'systemd-dissect': { required: false, reason: 'which extension it was that broke a merge' },
+  'systemd-run': { required: false, reason: 'upgrades at a set time, and adoption beside the boot' },
   openssl: { required: false, reason: 'who signed an extension, before it is enabled' },
 } as const satisfies Readonly<Record<string, Program>>;
 

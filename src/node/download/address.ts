@@ -1,0 +1,100 @@
+import { Failure } from '../failure.ts';
+
+/** Where a release is: at an http(s) address, or in a folder of this machine. Both name the `release.json` itself. */
+export interface ReleasePlace {
+  readonly kind: 'address' | 'file';
+  readonly release: string;
+}
+
+/** A release that runs, as the store remembers it: the image's address, and its version. */
+export interface KnownRelease {
+  /** Address of the image; empty where nobody knows it. */
+  readonly url: string;
+  readonly version: string;
+}
+
+/**
+ * The place that `--to` means: a version of the known release's address, an address or folder of a release, or the `release.json` itself.
+ * Without `--to` the address that is known. Throws `usage` or `input` for what is none of them.
+ */
+export function releasePlace(to: string | undefined, known: KnownRelease | undefined): ReleasePlace {
+  if (to === undefined) return { kind: 'address', release: besideImage(knownUrl(known)) };
+  if (to.startsWith('oci:'))
+    throw new Failure(
+      'usage',
+      `${to}: releases in a registry are not understood yet; they come with the registry work`,
+      "name the release's http(s) address, or a folder it was copied to",
+    );
+  if (/^https?:\/\//.test(to)) return { kind: 'address', release: releaseFile(to) };
+  if (/^[a-z][a-z0-9+.-]*:/.test(to))
+    throw new Failure(
+      'usage',
+      `${to}: not an http or https address`,
+      'name http(s)://..., a file or a version',
+    );
+  if (to.includes('/') || to.endsWith('.json')) return { kind: 'file', release: fileOfRelease(to) };
+  if (/^v?\d+\.\d+/.test(to)) return { kind: 'address', release: otherVersion(to, known) };
+  throw new Failure(
+    'usage',
+    `${to}: neither a version, an address nor a path`,
+    'for example v1.33.5+k3s1, https://HOST/FOLDER/release.json or ./release.json',
+  );
+}
+
+/** The versions' texts are compared without regard to a leading "v". */
+export function sameVersion(left: string, right: string): boolean {
+  return left.replace(/^v/, '') === right.replace(/^v/, '');
+}
+
+/** An address without a password, for people; what follows a "?" may be a secret too. */
+export function shownAddress(address: string): string {
+  return address.replace(/^([a-z]+:\/\/)[^/?#]*@/, '$1').replace(/\?.*$/s, '?...');
+}
+
+function knownUrl(known: KnownRelease | undefined): string {
+  if (known?.url) return known.url;
+  throw new Failure(
+    'input',
+    'it is not known where the release that runs came from',
+    'name the new one: --to https://HOST/FOLDER/release.json; later ones are then found by version',
+  );
+}
+
+function besideImage(url: string): string {
+  const [path = '', query] = url.split('?', 2);
+  return `${path.slice(0, path.lastIndexOf('/'))}/release.json${query === undefined ? '' : `?${query}`}`;
+}
+
+function releaseFile(address: string): string {
+  const [path = '', query] = address.split('?', 2);
+  const full = path.endsWith('.json') ? path : `${path.replace(/\/+$/, '')}/release.json`;
+  return query === undefined ? full : `${full}?${query}`;
+}
+
+function fileOfRelease(path: string): string {
+  if (path.endsWith('.raw'))
+    throw new Failure(
+      'usage',
+      `${path}: an image alone has no digest and root hash to check it against`,
+      'name the folder that holds it together with its release.json',
+    );
+  return path.endsWith('.json') ? path : `${path.replace(/\/+$/, '')}/release.json`;
+}
+
+/** The known address with its version exchanged, plain and percent-encoded, in every place. */
+function otherVersion(version: string, known: KnownRelease | undefined): string {
+  const release = besideImage(knownUrl(known));
+  const old = (known?.version ?? '').replace(/^v/, '');
+  const now = version.replace(/^v/, '');
+  const changed =
+    old === ''
+      ? release
+      : release.replaceAll(old, now).replaceAll(encodeURIComponent(old), encodeURIComponent(now));
+  if (changed === release && old !== now)
+    throw new Failure(
+      'input',
+      `${shownAddress(release)}: where the running release came from has no version in it that could be exchanged`,
+      'name the address: --to https://HOST/FOLDER/release.json',
+    );
+  return changed;
+}

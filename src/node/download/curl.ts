@@ -1,0 +1,150 @@
+import { Failure } from '../failure.ts';
+import { DEFAULT_ENVIRONMENT, type Host, type RunResult } from '../host/host.ts';
+import { replaceFile } from '../kubernetes/trees.ts';
+import { runProgram } from '../programs.ts';
+import { shownAddress } from './address.ts';
+
+const PROXIES = [
+  'http_proxy',
+  'https_proxy',
+  'no_proxy',
+  'all_proxy',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+  'ALL_PROXY',
+];
+/** Authorities that the activation was given besides the node's own. */
+const GIVEN_AUTHORITIES = '/run/sextant/ca.pem';
+const ALL_AUTHORITIES = '/run/sextant/authorities.pem';
+const TRUST_STORES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
+
+/** The longest a download may take in all; one that stands still ends after a minute. */
+const DOWNLOAD_SECONDS = 6 * 3600;
+
+export interface CurlAnswer {
+  /** curl's exit code (curl(1), EXIT CODES). */
+  readonly code: number;
+  /** Status of the last answer, 0 without one. */
+  readonly status: number;
+  readonly said: string;
+}
+
+/** Fetches an address into a file that it appends to where `from` is not 0. The file's size and bytes are the caller's to check. */
+export function curlToFile(
+  host: Host,
+  address: string,
+  file: string,
+  limit: number,
+  continued: boolean,
+): CurlAnswer {
+  const terminal = terminalOf(host);
+  const progress = terminal === undefined ? ['--silent'] : ['--progress-bar', '--stderr', terminal];
+  return curl(host, address, [
+    ...progress,
+    ...['--output', file, '--max-filesize', String(limit)],
+    ...(continued ? ['--continue-at', '-'] : []),
+  ]);
+}
+
+/** A small text; throws `network` or `input` as what the address answers deserves. */
+export function curlText(host: Host, address: string, limit: number): string {
+  const file = `/run/sextant/.fetched-${Math.floor(Math.random() * 1e9)}`;
+  try {
+    const answer = curl(host, address, [
+      '--silent',
+      '--retry',
+      '3',
+      '--output',
+      file,
+      '--max-filesize',
+      String(limit),
+    ]);
+    if (answer.code !== 0) throw networkFailure(address, answer);
+    return host.readText(file, limit) ?? '';
+  } finally {
+    host.unlink(file);
+  }
+}
+
+/** What a failed download is for people. */
+export function networkFailure(address: string, { code, status, said }: CurlAnswer): Failure {
+  const shown = shownAddress(address);
+  if (code === 22 && (status === 404 || status === 410))
+    return new Failure(
+      'network',
+      `${shown}: the server has no such file (${status})`,
+      'check the version or address',
+    );
+  if (code === 22)
+    return new Failure(
+      'network',
+      `${shown}: the server answers ${status}`,
+      'check the address and the access to it',
+    );
+  if (code === 60 || code === 77)
+    return new Failure(
+      'network',
+      `${shown}: the server's certificate is not trusted on this node`,
+      'add its authority to the node, or to the activation (caCertificate)',
+    );
+  if (code === 63)
+    return new Failure('verification', `${shown}: larger than the release says`, 'see where it comes from');
+  if (code === 23)
+    return new Failure(
+      'filesystem',
+      `${shown}: could not be written to the disk`,
+      'free some space: sextant-node gc',
+    );
+  return new Failure(
+    'network',
+    `${shown}: ${said || `curl ended with ${code}`}`,
+    'what has arrived is kept; the same command goes on from there',
+  );
+}
+
+function curl(host: Host, address: string, options: readonly string[]): CurlAnswer {
+  const result: RunResult = runProgram(
+    host,
+    'curl',
+    ['--fail', '--location', '--show-error', '--connect-timeout', '15'].concat(
+      ['--speed-limit', '1024', '--speed-time', '60'],
+      ['--proto', '=http,https', '--proto-redir', '=http,https'],
+      ['--write-out', '%{http_code} %{errormsg}', ...authorities(host)],
+      options,
+      ['--', address],
+    ),
+    {
+      env: { ...DEFAULT_ENVIRONMENT, ...proxies(host) },
+      timeoutSeconds: DOWNLOAD_SECONDS,
+      okCodes: Array.from({ length: 127 }, (_, code) => code),
+    },
+  );
+  const [, status = '0', said = ''] = /^(\d+) ?([\s\S]*)$/.exec(result.stdout.trim()) ?? [];
+  const [errorLine = ''] = result.stderr.trim().split('\n').reverse();
+  return { code: result.code ?? -1, status: Number(status), said: said || errorLine.replace(/^curl: /, '') };
+}
+
+function proxies(host: Host): Record<string, string> {
+  const found = PROXIES.map((name) => [name, host.env(name)] as const);
+  return Object.fromEntries(found.filter((pair): pair is readonly [string, string] => pair[1] !== undefined));
+}
+
+/** curl wants one file for the node's authorities and the given ones. */
+function authorities(host: Host): string[] {
+  const given = host.readText(GIVEN_AUTHORITIES);
+  if (given === undefined) return [];
+  const own = TRUST_STORES.map((path) => host.readText(path, 8 * 1024 * 1024)).find(Boolean) ?? '';
+  replaceFile(host, ALL_AUTHORITIES, `${own}\n${given}`, 0o644);
+  return ['--cacert', ALL_AUTHORITIES];
+}
+
+/** The terminal that standard error is, for curl's own progress bar; undefined where there is none. */
+export function terminalOf(host: Host): string | undefined {
+  const target = host.readlink('/proc/self/fd/2');
+  return target !== undefined && /^\/dev\/(pts\/\d+|tty\w*|console)$/.test(target) ? target : undefined;
+}

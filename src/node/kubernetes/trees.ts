@@ -1,0 +1,74 @@
+import { Failure } from '../failure.ts';
+import type { Host } from '../host/host.ts';
+
+/** Bytes of all files below a path, as they are listed (holes count); 0 where there is nothing. */
+export function sizeOfTree(host: Host, path: string): number {
+  const facts = host.lstat(path);
+  if (facts?.kind !== 'folder') return facts?.kind === 'file' ? facts.size : 0;
+  return (host.list(path) ?? []).reduce((sum, name) => sum + sizeOfTree(host, `${path}/${name}`), 0);
+}
+
+/** Removes a file, a link or a folder with all that is in it; nothing there is fine. Links are not followed. */
+export function removeTree(host: Host, path: string): void {
+  if (host.lstat(path)?.kind !== 'folder') {
+    host.unlink(path);
+    return;
+  }
+  for (const name of host.list(path) ?? []) removeTree(host, `${path}/${name}`);
+  host.rmdir(path);
+}
+
+/** Syncs every file and folder of a tree, what is inside before the folder that names it. */
+export function syncTree(host: Host, path: string): void {
+  const kind = host.lstat(path)?.kind;
+  if (kind === 'folder') for (const name of host.list(path) ?? []) syncTree(host, `${path}/${name}`);
+  if (kind === 'folder' || kind === 'file') host.sync(path);
+}
+
+/** The folders of a path that are missing, made and synced from the top. */
+export function makeFolders(host: Host, path: string, mode = 0o755): void {
+  const parts = path.split('/').filter((part) => part !== '');
+  for (let depth = 1; depth <= parts.length; depth += 1) {
+    const folder = `/${parts.slice(0, depth).join('/')}`;
+    if (host.stat(folder)?.kind === 'folder') continue;
+    host.mkdir(folder, depth === parts.length ? mode : 0o755);
+    host.sync(folder.slice(0, folder.lastIndexOf('/')) || '/');
+  }
+}
+
+/** Writes a file whole: a temporary name beside it, synced, renamed, the folder synced. */
+export function replaceFile(host: Host, path: string, content: string, mode: number): void {
+  const folder = path.slice(0, path.lastIndexOf('/'));
+  const temporary = `${folder}/.${path.slice(folder.length + 1)}.new`;
+  host.unlink(temporary);
+  host.writeNew(temporary, content, mode);
+  host.sync(temporary);
+  host.rename(temporary, path);
+  host.sync(folder);
+}
+
+/** Throws `filesystem` unless `bytes` and a margin are free where `path` will be. */
+export function requireSpace(host: Host, path: string, bytes: number, what: string): void {
+  const { free } = host.space(existingFolder(host, path));
+  if (free >= bytes + MARGIN_BYTES) return;
+  throw new Failure(
+    'filesystem',
+    `${path}: ${what} needs ${megabytes(bytes + MARGIN_BYTES)} free, ${megabytes(free)} are`,
+    'free some space: `sextant-node gc` removes what nothing needs',
+  );
+}
+
+/** Left for everything else on the partition: the record, logs, the datastore itself. */
+const MARGIN_BYTES = 64 * 1024 * 1024;
+
+/** `400 MB`, for people. */
+export function megabytes(bytes: number): string {
+  return bytes < 10_000_000 ? `${(bytes / 1_000_000).toFixed(1)} MB` : `${Math.round(bytes / 1_000_000)} MB`;
+}
+
+function existingFolder(host: Host, path: string): string {
+  let folder = path;
+  while (folder !== '' && host.stat(folder)?.kind !== 'folder')
+    folder = folder.slice(0, folder.lastIndexOf('/'));
+  return folder === '' ? '/' : folder;
+}
