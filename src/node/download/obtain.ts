@@ -1,4 +1,5 @@
 import { sha256OfFile } from '../digest.ts';
+import { removeTree } from '../effects/remove-tree.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
 import { makeFolders, requireSpace } from '../kubernetes/trees.ts';
@@ -82,6 +83,11 @@ export function removeStaleParts(host: Host, keep: string): void {
     const folder = `${STORE_FOLDER}/${digest}`;
     if (host.unlink(`${folder}/${PART}`) && host.list(folder)?.length === 0) host.rmdir(folder);
   }
+}
+
+/** Takes an image that nothing uses out of the store again, with all that is beside it. */
+export function discardImage(host: Host, file: ExtensionFile): void {
+  removeTree(host, `${STORE_FOLDER}/${file.sha256}`);
 }
 
 function isWholeFile(host: Host, path: string, file: ExtensionFile): boolean {
