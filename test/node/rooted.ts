@@ -6,7 +6,7 @@ import { type NodeHostOptions, nodeHost } from './host/node-host.ts';
 /** A host whose paths, programs and their arguments are below a folder, as a node's are below `/`. What it says names no folder. */
 export function rootedHost(root: string, options: NodeHostOptions = {}): Host {
   const host = nodeHost({ env: {}, ...options });
-  const inside = (path: string) => (path.startsWith('/proc/') ? path : `${root}${path}`);
+  const inside = (path: string) => `${root}${path}`;
   const outside = (text: string) => text.replaceAll(root, '');
   const quiet = <T>(work: () => T): T => {
     try {

@@ -25,6 +25,11 @@ export interface ReleaseImage {
 const LARGEST_IMAGE = 16 * 1024 ** 3;
 
 type Fields = Readonly<Record<string, unknown>>;
+type Form = readonly [pattern: RegExp, expected: string];
+const NAME: Form = [/^[a-z0-9][a-z0-9-]{0,63}$/, 'small letters, digits and dashes'];
+const VERSION: Form = [/^[\w.+~-]{1,128}$/, 'a version'];
+const FILE: Form = [/^[\w+~-][\w.+~-]{0,254}$/, 'the name of a file beside it'];
+const DIGEST: Form = [/^[0-9a-f]{64}$/, '64 hexadecimal digits'];
 
 /** Reads and checks `release.json`; `shown` names it for people. All problems are one `input` failure. */
 export function parseRelease(text: string, shown: string): NodeRelease {
@@ -45,18 +50,18 @@ export function parseRelease(text: string, shown: string): NodeRelease {
       `${shown}: not a release description of version 1`,
       typeof fields.schemaVersion === 'number' ? 'this sextant-node is too old for it' : hint,
     );
-  const text1 = (holder: Fields, name: string, pattern: RegExp, path: string): string => {
+  const word = (holder: Fields, name: string, [pattern, expected]: Form, path = ''): string => {
     const found = holder[name];
     if (typeof found === 'string' && pattern.test(found)) return found;
-    problems.push(`${path}${name}: ${String(pattern)} expected`);
+    problems.push(`${path}${name}: ${expected} expected`);
     return '';
   };
   const images = Array.isArray(fields.images) ? fields.images : [];
   if (images.length === 0) problems.push('images: at least one expected');
   const release = {
-    name: text1(fields, 'name', /^[a-z0-9][a-z0-9-]{0,63}$/, ''),
-    version: text1(fields, 'version', /^[\w.+~-]{1,128}$/, ''),
-    distribution: text1(fields, 'distribution', /^[a-z0-9-]{1,64}$/, ''),
+    name: word(fields, 'name', NAME),
+    version: word(fields, 'version', VERSION),
+    distribution: word(fields, 'distribution', NAME),
     images: images.map((image: unknown, index): ReleaseImage => {
       const holder = isObject(image) ? image : {};
       const path = `images[${index}].`;
@@ -64,11 +69,11 @@ export function parseRelease(text: string, shown: string): NodeRelease {
       const good = Number.isSafeInteger(size) && (size as number) > 0 && (size as number) <= LARGEST_IMAGE;
       if (!good) problems.push(`${path}size: a number of bytes up to ${LARGEST_IMAGE} expected`);
       return {
-        architecture: text1(holder, 'architecture', /^[a-z0-9]{1,16}$/, path),
-        file: text1(holder, 'file', /^[\w+~-][\w.+~-]{0,254}$/, path),
+        architecture: word(holder, 'architecture', NAME, path),
+        file: word(holder, 'file', FILE, path),
         size: good ? (size as number) : 0,
-        sha256: text1(holder, 'sha256', /^[0-9a-f]{64}$/, path),
-        rootHash: text1(holder, 'rootHash', /^[0-9a-f]{64}$/, path),
+        sha256: word(holder, 'sha256', DIGEST, path),
+        rootHash: word(holder, 'rootHash', DIGEST, path),
         signed: isObject(holder.signature),
       };
     }),

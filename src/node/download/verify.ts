@@ -1,7 +1,8 @@
+import { removeTree } from '../effects/remove-tree.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
 import { base64Bytes } from '../kubernetes/kubeconfig.ts';
-import { makeFolders, removeTree } from '../kubernetes/trees.ts';
+import { makeFolders } from '../kubernetes/trees.ts';
 import { runProgram } from '../programs.ts';
 import { type ImageParts, imageParts, type Part } from './image.ts';
 

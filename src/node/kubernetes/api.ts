@@ -1,8 +1,9 @@
+import { removeTree } from '../effects/remove-tree.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
 import { runProgram } from '../programs.ts';
 import { type Access, base64Bytes, type Pem, parseKubeconfig } from './kubeconfig.ts';
-import { makeFolders, removeTree } from './trees.ts';
+import { makeFolders } from './trees.ts';
 
 /** Client configurations of this node, an administrator's before the kubelet's own; what each belongs to. */
 const KUBECONFIGS = [

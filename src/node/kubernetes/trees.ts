@@ -8,23 +8,6 @@ export function sizeOfTree(host: Host, path: string): number {
   return (host.list(path) ?? []).reduce((sum, name) => sum + sizeOfTree(host, `${path}/${name}`), 0);
 }
 
-/** Removes a file, a link or a folder with all that is in it; nothing there is fine. Links are not followed. */
-export function removeTree(host: Host, path: string): void {
-  if (host.lstat(path)?.kind !== 'folder') {
-    host.unlink(path);
-    return;
-  }
-  for (const name of host.list(path) ?? []) removeTree(host, `${path}/${name}`);
-  host.rmdir(path);
-}
-
-/** Syncs every file and folder of a tree, what is inside before the folder that names it. */
-export function syncTree(host: Host, path: string): void {
-  const kind = host.lstat(path)?.kind;
-  if (kind === 'folder') for (const name of host.list(path) ?? []) syncTree(host, `${path}/${name}`);
-  if (kind === 'folder' || kind === 'file') host.sync(path);
-}
-
 /** The folders of a path that are missing, made and synced from the top. */
 export function makeFolders(host: Host, path: string, mode = 0o755): void {
   const parts = path.split('/').filter((part) => part !== '');

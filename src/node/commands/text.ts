@@ -1,0 +1,39 @@
+/** Width of the plainest terminal. */
+export const WIDTH = 80;
+
+/** A paragraph in lines of at most `WIDTH` characters; `indent` is in front of all but the first, whose own text may be indented already. */
+export function wrap(text: string, indent = ''): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line.trim() !== '' && line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = indent + word;
+    } else line = line === '' && lines.length === 0 ? word : `${line} ${word}`;
+  }
+  return [...lines, line].map((one) => `${one.trimEnd()}\n`).join('');
+}
+
+/** Columns as wide as their widest cell, two spaces between; the last one is not padded. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+/** `2026-11-22 10:05 UTC` of a time in ISO 8601; anything else as it is. */
+export function timeText(iso: string): string {
+  const [, day, minute] = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):[\d.]+Z$/.exec(iso) ?? [];
+  return day === undefined ? iso : `${day} ${minute} UTC`;
+}
+
+/** What came from files and servers, for a terminal: no control characters. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?');
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,46 @@
+import { Failure } from '../failure.ts';
+import { type Host, HostError } from '../host/host.ts';
+import { logEvent } from '../journal.ts';
+import { replaceFile } from '../kubernetes/trees.ts';
+import type { Records } from '../model/types.ts';
+import { eventsBetween } from './changes.ts';
+import { metricsText } from './metrics.ts';
+import { tellNode } from './node-object.ts';
+import { preferencesOrDefaults } from './preferences.ts';
+
+/**
+ * Tells the world what changed from `before` to `after`: entries in the journal, the textfile for Prometheus, and the node's object in the
+ * cluster where `cluster` says that it may be asked (not before the merge, nor while Kubernetes stops). Called after the records are
+ * durable; nothing that fails here matters to them, so nothing is thrown for it.
+ */
+export function publish(host: Host, before: Records | null, after: Records, cluster: boolean): void {
+  const events = eventsBetween(before, after);
+  for (const event of events) logEvent(host, event);
+  const { preferences } = preferencesOrDefaults(host);
+  writeMetrics(host, preferences.textfileFolder, after);
+  if (cluster && preferences.nodeLabels && (events.length > 0 || healthChanged(before, after)))
+    attempt(() => tellNode(host, after));
+}
+
+function writeMetrics(host: Host, folder: string, records: Records): void {
+  attempt(() => {
+    if (host.stat(folder)?.kind !== 'folder') return;
+    const path = `${folder}/sextant.prom`;
+    const text = metricsText(records);
+    if (host.readText(path) !== text) replaceFile(host, path, text, 0o644);
+  });
+}
+
+function healthChanged(before: Records | null, after: Records): boolean {
+  const last = (records: Records | null) =>
+    records?.generations.find(({ id }) => id === records.boot?.generation)?.health.at(-1)?.at;
+  return last(before) !== last(after);
+}
+
+function attempt(work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof HostError) && !(error instanceof Failure)) throw error;
+  }
+}
