@@ -11,7 +11,7 @@ import type { Observation } from '../model/observation.ts';
 import { storeFile } from '../model/paths.ts';
 import type { Records } from '../model/types.ts';
 import { observe } from '../observe/observe.ts';
-import { bootedSlot } from '../observe/slot.ts';
+import { bootedSlot, bootId } from '../observe/slot.ts';
 import { markDamaged } from '../observe/store.ts';
 import { exclusively, readRecords } from '../records-file.ts';
 import { pinAsLinked } from './as-linked.ts';
@@ -42,6 +42,11 @@ function decideAndLink(host: Host): void {
   if (note) say(host, `WARNING: ${note}`);
   if (!records) {
     if (problem?.code !== 'missing') asLinked(host, problem?.message ?? 'no records');
+    return;
+  }
+  // Counted once for each boot, whoever runs this again.
+  if (records.boot?.id === bootId(host)) {
+    say(host, 'this boot is decided already');
     return;
   }
   const { settings, problems } = readSettings(host);
@@ -144,10 +149,10 @@ function digestOf(host: Host, path: string): string | undefined {
 /** GRUB's own assessment is not worth a boot without Kubernetes. */
 function actorOf(host: Host): Actor {
   return (_, action) => {
-    if (action.name !== 'clear-boot-assessment') return act(host, action);
     try {
       act(host, action);
     } catch (error) {
+      if (action.name !== 'clear-boot-assessment') throw error;
       say(host, `WARNING: GRUB's boot assessment could not be ended: ${toFailure(error).message}`);
     }
   };

@@ -1,4 +1,5 @@
 import type { Host } from '../host/host.ts';
+import { runProgram } from '../programs.ts';
 import type { LifeSettings } from './settings.ts';
 
 const UNITS = '/run/systemd/system';
@@ -79,9 +80,9 @@ export function writeUnits(host: Host, settings: LifeSettings, onTrial: boolean)
   host.symlink(`../${WATCH_UNIT}`, link);
 }
 
-/** True when there was one: then the manager has to be reloaded for it to end. */
-export function removeWatchdog(host: Host): boolean {
-  return host.unlink(WATCHDOG_FILE);
+/** The watchdog is for trials. The manager reads its settings again when it reloads. */
+export function endTrialWatchdog(host: Host): void {
+  if (host.unlink(WATCHDOG_FILE)) runProgram(host, 'systemctl', ['daemon-reload'], { timeoutSeconds: 120 });
 }
 
 /** Somebody else has set the watchdog, which is then theirs (systemd-system.conf(5)). */
