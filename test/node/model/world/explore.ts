@@ -42,7 +42,6 @@ export function startOf(scope: Scope, core: Core = CORE): Start {
     store: 1,
     links: [0, -1],
     enabled: 0,
-    failure: false,
     assessing: false,
     writable: true,
     recordWhole: false,
@@ -67,7 +66,7 @@ export function startOf(scope: Scope, core: Core = CORE): Start {
       tentative: false,
       early: [COMES_UP, 0, 0],
       data: 0,
-      node: { slot: 'active', os: 0, failure: false, runs: 0, step: 0, target: -1, unsynced: [] },
+      node: { slot: 'active', os: 0, runs: 0, step: 0, target: -1, unsynced: [] },
     },
   };
 }
