@@ -6,8 +6,8 @@ import { runProgram } from './programs.ts';
 const TIME_LIMIT_SECONDS = 600;
 
 /** SHA-256 of a file, lower-case hexadecimal. Throws `tool` as `runProgram` does, also for a file that cannot be read. */
-export function sha256OfFile(host: Host, path: string): string {
-  const { stdout } = runProgram(host, 'sha256sum', ['--', path], { timeoutSeconds: TIME_LIMIT_SECONDS });
+export function sha256OfFile(host: Host, path: string, timeoutSeconds = TIME_LIMIT_SECONDS): string {
+  const { stdout } = runProgram(host, 'sha256sum', ['--', path], { timeoutSeconds });
   return digestIn(stdout, path);
 }
 

@@ -9,6 +9,7 @@ import { status } from '../commands/status.ts';
 import { upgrade } from '../commands/upgrade.ts';
 import type { Command } from './command.ts';
 import { doctor } from './doctor.ts';
+import { BOOT, SHUTDOWN, WATCH } from './life.ts';
 
 /** Every command, in the order of `--help`. */
 export const COMMANDS: readonly Command[] = [
@@ -23,4 +24,7 @@ export const COMMANDS: readonly Command[] = [
   adopt,
   retire,
   doctor,
+  BOOT,
+  WATCH,
+  SHUTDOWN,
 ];

@@ -5,6 +5,7 @@ import type { Host } from '../host/host.ts';
 import { snapshotNames, takeSnapshot } from '../kubernetes/snapshot.ts';
 import type { Decision } from '../model/effects.ts';
 import * as model from '../model/upgrade.ts';
+import { runProgram } from '../programs.ts';
 import { exclusively } from '../records-file.ts';
 import { accepted, carryOutDecision, openSession, type Session } from './session.ts';
 import type { UpgradePlan } from './upgrade-plan.ts';
@@ -25,8 +26,10 @@ export function beginTrial(host: Host, plan: UpgradePlan, how: How, again: boole
     } catch (error) {
       throw how === 'live' ? afterFailedExchange(host, error) : afterFailure(host, error, stopped);
     }
-    // The exchange starts what it stopped itself.
-    if (how === 'live') startKubernetes(host, stopped);
+    if (how === 'live') {
+      startKubernetes(host, stopped); // the exchange starts only what it stopped itself
+      runProgram(host, 'systemctl', ['restart', '--no-block', 'sextant-watch.service']);
+    }
     return decision;
   });
 }

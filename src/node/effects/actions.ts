@@ -2,7 +2,7 @@ import type { Host } from '../host/host.ts';
 import type { Action } from '../model/effects.ts';
 import { bootSlotOnce, clearBootAssessment } from './boot-loader.ts';
 import { startKubernetes, stopKubernetes } from './kubernetes-units.ts';
-import { remerge, unlinkOurs } from './merge.ts';
+import { remerge, startAfterMerge, unlinkOurs } from './merge.ts';
 import { reboot } from './reboot.ts';
 import { restoreSnapshot } from './snapshot.ts';
 
@@ -25,6 +25,7 @@ export function act(host: Host, action: Action): void {
     case 'switch-live': {
       const stopped = stopKubernetes(host);
       remerge(host);
+      startAfterMerge(host);
       startKubernetes(host, stopped);
       return;
     }

@@ -23,9 +23,7 @@ export function stopKubernetes(host: Host): string[] {
   return running;
 }
 
-/** Starts what ran before, and what the extension that is merged now wants started. Does not wait for it. */
+/** Does not wait for it. */
 export function startKubernetes(host: Host, units: readonly string[]): void {
-  const activate = '/usr/lib/sextant/activate';
-  if (host.stat(activate)) host.run([activate], { timeoutSeconds: 300 });
   if (units.length > 0) runProgram(host, 'systemctl', ['start', '--no-block', ...units]);
 }

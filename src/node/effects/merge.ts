@@ -12,6 +12,12 @@ export function remerge(host: Host): void {
   runProgram(host, 'systemctl', ['restart', SERVICE], { timeoutSeconds: 600 });
 }
 
+/** Lets the extension that is merged now activate itself: what it wants started was not there when the boot was planned. */
+export function startAfterMerge(host: Host): void {
+  const activate = '/usr/lib/sextant/activate';
+  if (host.stat(activate)) host.run([activate], { timeoutSeconds: 300 });
+}
+
 /** Takes our extensions, and only them, out of the next merge. */
 export function unlinkOurs(host: Host): void {
   for (const [name, target] of Object.entries(enabledExtensions(host))) {

@@ -1,6 +1,14 @@
 import type { Effect } from './effects.ts';
 import type { Links, Observation } from './observation.ts';
-import { ENABLED_FOLDER, isOurs, linkName, slotFolder, storeFile, storeLink, TEMPORARY } from './paths.ts';
+import {
+  ENABLED_FOLDER,
+  isOurs,
+  linkName,
+  slotFolder,
+  storeFile,
+  storeLink,
+  temporaryLink,
+} from './paths.ts';
 import type { ExtensionFile, Generation, OsIdentity, Records, UsualSlot } from './types.ts';
 
 /**
@@ -64,18 +72,20 @@ function switchLinks(
   const stale = Object.keys(now).filter((name) => isOurs(now[name] ?? '') && !names.has(name));
   const changed = files.filter((file) => now[linkName(file)] !== target(file));
   if (stale.length + changed.length === 0) return [];
-  const temporary = `${folder}/${TEMPORARY}`;
   return [
     ...(changed.length > 0 ? [{ do: 'make-folder', path: folder } as const] : []),
     ...stale.flatMap((name): Effect[] => [
       { do: 'unlink', path: `${folder}/${name}` },
       ...(durable ? [] : [{ do: 'unlink', path: `${folder}/${name.replace(/raw$/, 'roothash')}` } as const]),
     ]),
-    ...changed.flatMap((file): Effect[] => [
-      { do: 'unlink', path: temporary },
-      { do: 'symlink', target: target(file), path: temporary },
-      { do: 'rename', from: temporary, to: `${folder}/${linkName(file)}` },
-    ]),
+    ...changed.flatMap((file): Effect[] => {
+      const temporary = temporaryLink(folder, file);
+      return [
+        { do: 'unlink', path: temporary },
+        { do: 'symlink', target: target(file), path: temporary },
+        { do: 'rename', from: temporary, to: `${folder}/${linkName(file)}` },
+      ];
+    }),
     ...(durable ? [{ do: 'sync-folder', path: folder } as const] : []),
   ];
 }

@@ -107,7 +107,10 @@ describe('upgrade', () => {
     const calls = node.calls().filter((line) => line.startsWith('systemctl'));
     expect(calls[0]).toBe('systemctl stop k3s.service');
     expect(calls).toContain('systemctl restart systemd-sysext.service');
-    expect(calls.at(-1)).toBe('systemctl start --no-block k3s.service');
+    expect(calls.slice(-2)).toEqual([
+      'systemctl start --no-block k3s.service',
+      'systemctl restart --no-block sextant-watch.service',
+    ]);
     expect(node.host.readlink(`/run/extensions/${NAME}.sysext.raw`)).toBe(storeFile(newFile()));
     expect(node.records().boot).toMatchObject({ generation: 2, counted: true });
   });

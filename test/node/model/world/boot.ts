@@ -1,6 +1,5 @@
 import type { Action, Decision } from '../../../../src/node/model/effects.ts';
 import type { Records } from '../../../../src/node/model/types.ts';
-import { osOf, setOfPair } from './canonical.ts';
 import { type Memo, type Outcome, perform } from './command.ts';
 import { type Core, type Scope, Violation } from './core.ts';
 import { minorOf, observe } from './facts.ts';
@@ -41,7 +40,6 @@ export function observationOf(world: World, state: State, node: Node, enabled: n
     store: state.store,
     links: state.links,
     enabled,
-    failure: node.failure,
     assessing: state.enable || state.tentative,
     writable,
     recordWhole: state.record >= 0,
@@ -52,12 +50,12 @@ export function observationOf(world: World, state: State, node: Node, enabled: n
 /** All that a decision can depend on, and the disk it is executed on. */
 export function viewKey(state: State, node: Node, enabled: number): string {
   const { record, previous, links, store, active, passive, mislabelled, enable, tentative } = state;
-  return `${record},${previous},${links},${store},${active},${passive},${mislabelled},${enable || tentative},${node.slot},${node.os},${node.failure},${enabled}`;
+  return `${record},${previous},${links},${store},${active},${passive},${mislabelled},${enable || tentative},${node.slot},${node.os},${enabled}`;
 }
 
 /** Power on. `by`: what a person selects in GRUB's menu, or GRUB itself. */
 export function powerOn(world: World, state: State, by: 'grub' | 'active' | 'passive'): Step[] {
-  const { slot: chosen, state: after, failure } = grub(state);
+  const { slot: chosen, state: after } = grub(state);
   const slot = by === 'grub' ? chosen : by;
   const os = slot === 'active' ? after.active : after.mislabelled ? -1 : after.passive;
   const label = by === 'grub' ? `boot of ${slot}` : `boot of ${slot} by hand`;
@@ -73,7 +71,6 @@ export function powerOn(world: World, state: State, by: 'grub' | 'active' | 'pas
   const node: Node = {
     slot,
     os,
-    failure: false && failure,
     runs: -1,
     step: 0,
     target: -1,
@@ -83,11 +80,11 @@ export function powerOn(world: World, state: State, by: 'grub' | 'active' | 'pas
 }
 
 /** GRUB's script: next_entry goes before the assessment, which sends a second arrival without an answer to passive. */
-function grub(state: State): { slot: 'active' | 'passive'; state: State; failure: boolean } {
-  if (state.next !== '') return { slot: state.next, state: { ...state, next: '' }, failure: false };
-  if (!state.enable) return { slot: 'active', state, failure: false };
-  if (state.tentative) return { slot: 'passive', state, failure: true };
-  return { slot: 'active', state: { ...state, tentative: true }, failure: false };
+function grub(state: State): { slot: 'active' | 'passive'; state: State } {
+  if (state.next !== '') return { slot: state.next, state: { ...state, next: '' } };
+  if (!state.enable) return { slot: 'active', state };
+  if (state.tentative) return { slot: 'passive', state };
+  return { slot: 'active', state: { ...state, tentative: true } };
 }
 
 /** `sextant-node boot`, after immucore has linked what the slot's folder holds. */
@@ -195,20 +192,11 @@ export function crashes(world: World, state: State, outcome: Outcome, label: str
 
 /** What actions did to the node. */
 export function acted(state: State, actions: readonly Action[]): State {
-  return actions.reduce((after: State, action): State => {
-    switch (action.name) {
-      case 'boot-other-slot':
-        return { ...after, next: action.slot };
-      case 'clear-boot-assessment':
-        return { ...after, enable: false, tentative: false };
-      case 'restore-snapshot':
-        return { ...after, data: Number(action.snapshot.slice(1)) };
-      default:
-        return after;
-    }
-  }, state);
-}
-
-export function pairNumber(pair: Parameters<typeof osOf>[0] & Parameters<typeof setOfPair>[0]): number {
-  return osOf(pair) * 3 + setOfPair(pair);
+  let after = state;
+  for (const action of actions) {
+    if (action.name === 'boot-other-slot') after = { ...after, next: action.slot };
+    if (action.name === 'clear-boot-assessment') after = { ...after, enable: false, tentative: false };
+    if (action.name === 'restore-snapshot') after = { ...after, data: Number(action.snapshot.slice(1)) };
+  }
+  return after;
 }

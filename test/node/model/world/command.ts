@@ -8,7 +8,7 @@ import {
   RECORD_FILE,
   slotFolder,
   storeFile,
-  TEMPORARY,
+  temporaryLink,
 } from '../../../../src/node/model/paths.ts';
 import { parseRecords } from '../../../../src/node/model/records-text.ts';
 import { type Image, type Played, play, TORN } from './disk.ts';
@@ -40,14 +40,18 @@ const ACTIVE = `${slotFolder('active')}/${LINK}`;
 const PASSIVE = `${slotFolder('passive')}/${LINK}`;
 const ENABLED = `${ENABLED_FOLDER}/${LINK}`;
 /** Every temporary name is there from a crash before. */
-const LEFTOVERS = Object.fromEntries(
-  [
-    NEW_FILE,
-    NEW_PREVIOUS_FILE,
-    `${slotFolder('active')}/${TEMPORARY}`,
-    `${slotFolder('passive')}/${TEMPORARY}`,
-  ].map((path) => [path, 'left over']),
-);
+const LEFTOVERS: Readonly<Record<string, string>> = {
+  [NEW_FILE]: 'left over',
+  [NEW_PREVIOUS_FILE]: 'previous',
+  ...Object.fromEntries(
+    FILES.flatMap((file, set) =>
+      (['active', 'passive'] as const).map((slot) => [
+        temporaryLink(slotFolder(slot), file),
+        linkTarget(set),
+      ]),
+    ),
+  ),
+};
 
 /** Decisions already executed from the same disk and view, by what was asked: the world meets each many times. */
 export class Memo {

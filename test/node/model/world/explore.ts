@@ -1,9 +1,10 @@
 import { adopt } from '../../../../src/node/model/adopt.ts';
 import { isRefusal } from '../../../../src/node/model/effects.ts';
+import type { Generation } from '../../../../src/node/model/types.ts';
 import { powerOn, type Step, type World } from './boot.ts';
 import { Memo } from './command.ts';
 import { CORE, type Core, type Scope, Violation } from './core.ts';
-import { fileOf, KUBERNETES, observe } from './facts.ts';
+import { fileOf, KUBERNETES, observe, osId } from './facts.ts';
 import { faults } from './faults.ts';
 import { Promise1, window } from './promise.ts';
 import { running } from './running.ts';
@@ -24,7 +25,13 @@ export interface Explored {
   readonly violation: { readonly invariant: string; readonly trace: string } | null;
 }
 
-export function startOf(scope: Scope, core: Core = CORE): { world: World; state: State } {
+export interface Start {
+  readonly world: World;
+  readonly state: State;
+}
+
+/** An adopted node on its first boot: no verdict yet, both slots of one system. */
+export function startOf(scope: Scope, core: Core = CORE): Start {
   const world = { core, scope, interned: new Interned(), memo: new Memo() };
   const observation = observe({
     slot: 'active',
@@ -35,7 +42,6 @@ export function startOf(scope: Scope, core: Core = CORE): { world: World; state:
     store: 1,
     links: [0, -1],
     enabled: 0,
-    failure: false,
     assessing: false,
     writable: true,
     recordWhole: false,
@@ -60,9 +66,33 @@ export function startOf(scope: Scope, core: Core = CORE): { world: World; state:
       tentative: false,
       early: [COMES_UP, 0, 0],
       data: 0,
-      node: { slot: 'active', os: 0, failure: false, runs: 0, step: 0, target: -1, unsynced: [] },
+      node: { slot: 'active', os: 0, runs: 0, step: 0, target: -1, unsynced: [] },
     },
   };
+}
+
+/**
+ * Switched off, just upgraded to a system never seen (2): passive (1) is good with set 0, and before that a system that is gone (0) became
+ * good with set 1, later than the one in passive.
+ */
+export function severalGood({ world, state }: Start): State {
+  const records = world.interned.get(state.record);
+  const [one] = records.generations as [Generation];
+  const pair = (id: number, os: number, set: number, turn: number): Generation => ({
+    ...one,
+    id,
+    os: osId(os),
+    files: [fileOf(set)],
+    kubernetes: KUBERNETES[set] as string,
+    state: 'good',
+    turn,
+  });
+  const generations = [pair(1, 1, 0, 3), pair(2, 0, 1, 4)];
+  const record = world.interned.number(
+    { ...records, counter: 4, wanted: null, boot: null, generations },
+    false,
+  );
+  return { ...state, record, active: 2, passive: 1, store: 3, early: [0, 1, 1], node: null };
 }
 
 /** All that can happen next. */
@@ -73,8 +103,15 @@ export function steps(world: World, state: State): Step[] {
 }
 
 /** Breadth first, every state once. `limit`: states after which it gives up. */
-export function explore(scope: Scope, core: Core = CORE, limit = Number.POSITIVE_INFINITY): Explored {
-  const { world, state: start } = startOf(scope, core);
+export function explore(
+  scope: Scope,
+  core: Core = CORE,
+  limit = Number.POSITIVE_INFINITY,
+  begin: (start: Start) => State = ({ state }) => state,
+): Explored {
+  const first = startOf(scope, core);
+  const { world } = first;
+  const start = begin(first);
   const symmetric = scope.sets.includes(0) && scope.sets.includes(1);
   const promise = new Promise1(world);
   const seen = new Map<string, number>();
@@ -109,10 +146,10 @@ export function explore(scope: Scope, core: Core = CORE, limit = Number.POSITIVE
     if (why === null) restarts = Math.max(restarts, promise.check(plain, symmetric));
     else windows.set(why, (windows.get(why) ?? 0) + 1);
   };
-  add(start, -1, 'start', layer);
   let at = 0;
   let last = '';
   try {
+    add(start, -1, 'start', layer);
     while (layer.length > 0) {
       const next: typeof layer = [];
       for (const { state, number } of layer) {

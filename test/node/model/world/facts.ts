@@ -34,7 +34,6 @@ export function observe(facts: {
   readonly store: number;
   readonly links: readonly [number, number];
   readonly enabled: number;
-  readonly failure: boolean;
   readonly assessing: boolean;
   readonly writable: boolean;
   readonly recordWhole: boolean;
@@ -52,7 +51,7 @@ export function observe(facts: {
     whole: FILES.filter((_, set) => facts.store & (1 << set)).map(({ sha256 }) => sha256),
     other: other < 0 ? null : { slot: otherSlot, os: osId(other) },
     installed: [facts.active, facts.passive].filter((os) => os >= 0).map(osId),
-    grub: { upgradeFailure: facts.failure, assessing: facts.assessing },
+    grub: { upgradeFailure: false, assessing: facts.assessing },
     recordFile: facts.recordWhole ? 'whole' : 'other',
     links: { active: links(facts.links[0]), passive: links(facts.links[1]) },
     enabled: facts.enabled < 0 ? {} : { [LINK]: enabledTarget(facts.enabled) },

@@ -26,6 +26,9 @@ export function runnable(
     records.datastore.version.startsWith('v1.34')
   )
     return false;
+  // Nor does it go back by itself behind a trial that may have started, where it has no snapshot of its own to put back.
+  const { trial: begun } = records.datastore;
+  if (begun !== null && minorOf(set) === 0 && world.scope.datastore === 'several') return false;
   const waits = !writable && (records.datastore.restore !== null || records.datastore.trial !== null);
   if (world.scope.datastore === 'agent' || (!waits && minorOf(set) >= state.data)) return true;
   if (!writable) return false;
@@ -46,6 +49,8 @@ export function checkChoice(
   runs: number,
   writable: boolean,
 ): void {
+  checkNotNothing(world, before, after, node, runs, writable);
+  checkNewest(world, before, after, node, runs);
   const here = good(before).filter(
     (pair) => osOf(pair) === node.os && runnable(world, before, after, pair, writable),
   );
@@ -66,6 +71,61 @@ export function checkChoice(
     throw new Violation('I1', 'a trial runs and its try is not counted');
 }
 
+/** First: a node that could run something runs something; nothing is given up for nothing. */
+function checkNotNothing(
+  world: World,
+  before: Records,
+  after: State,
+  node: Node,
+  runs: number,
+  writable: boolean,
+): void {
+  if (runs >= 0 || !writable || after.data > 1) return;
+  const reached = Math.max(after.data, minorOf(before.datastore.version.startsWith('v1.34') ? 2 : 0));
+  const able = before.generations.filter(
+    (pair) =>
+      osOf(pair) === node.os &&
+      after.store & (1 << setOfPair(pair)) &&
+      (world.scope.datastore === 'agent' || minorOf(setOfPair(pair)) >= reached),
+  );
+  if (able.length > 0) throw new Violation('first', 'nothing runs although something could');
+}
+
+/** Newest: of the pairs that were good, the one that became so last by the counter, whatever the stamps say. */
+function checkNewest(world: World, before: Records, after: State, node: Node, runs: number): void {
+  const able = good(before).filter((pair) => runnable(world, before, after, pair));
+  const order = (left: Generation, right: Generation) =>
+    Number(right.state === 'good') - Number(left.state === 'good') || right.turn - left.turn;
+  const trial = before.generations.find(({ id }) => id === before.wanted);
+  if (runs < 0 || (trial && osOf(trial) === node.os && setOfPair(trial) === runs)) return;
+  const here = able.filter((pair) => osOf(pair) === node.os).sort(order);
+  const bad = before.generations
+    .filter((pair) => osOf(pair) === node.os && pair.state === 'bad')
+    .map(setOfPair);
+  const elsewhere = able
+    .filter((pair) => osOf(pair) !== node.os && !bad.includes(setOfPair(pair)))
+    .sort(order);
+  const expected = here[0] ?? elsewhere[0];
+  if (
+    expected &&
+    able.some((pair) => setOfPair(pair) === runs) &&
+    setOfPair(expected) !== runs &&
+    !bad.includes(runs)
+  )
+    throw new Violation('newest', 'an older good pair runs although a newer one could');
+}
+
+/** Fair: a pair becomes bad by its own verdict or its own tries. */
+function checkFair(world: World, before: Records, after: Records): void {
+  for (const pair of after.generations) {
+    const old = before.generations.find((one) => one.os === pair.os && setOfPair(one) === setOfPair(pair));
+    if (pair.state !== 'bad' || !old || old.state === 'bad') continue;
+    const hadIts = old.state === 'trying' && old.tries >= world.scope.tries;
+    if (!hadIts && before.boot?.generation !== old.id)
+      throw new Violation('fair', 'a pair is condemned for what another one did');
+  }
+}
+
 /** I3 for the effects of one decision. */
 export function checkDecision(world: World, before: Records, state: State, decision: Decision): void {
   const installed = [state.active, state.passive, state.node?.os ?? -1];
@@ -84,6 +144,7 @@ export function checkDecision(world: World, before: Records, state: State, decis
     if (effect.do !== 'unlink' && effect.do !== 'remove-folder')
       throw new Violation('I3', `${effect.do} ${path}`);
   }
+  checkFair(world, before, decision.records);
   const restores = decision.effects.some(
     (effect) => effect.do === 'run' && effect.action.name === 'restore-snapshot',
   );

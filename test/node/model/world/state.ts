@@ -36,7 +36,6 @@ export interface State extends Disk {
   readonly node: null | {
     readonly slot: 'active' | 'passive';
     readonly os: number;
-    readonly failure: boolean;
     /** Set that is merged, -1 for none. */
     readonly runs: number;
     /** Step of kairos-agent's upgrade that was done last, 0 for none, and to which operating system. */
@@ -167,7 +166,7 @@ function keyOf(state: State): string {
   const { node } = state;
   const disk = (one: Disk) => `${one.record},${one.previous},${one.links},${one.store}`;
   const on = node
-    ? `${node.slot[0]}${node.os}${Number(node.failure)}${node.runs}.${node.step}${node.target}${node.unsynced.map(disk)}`
+    ? `${node.slot[0]}${node.os}${node.runs}.${node.step}${node.target}${node.unsynced.map(disk)}`
     : '';
   return `${disk(state)};${state.active}${state.passive}${Number(state.mislabelled)}${state.next[0] ?? ''}${Number(state.enable)}${Number(state.tentative)}${state.early.join('')}${state.data};${on}`;
 }

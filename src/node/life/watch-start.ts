@@ -1,0 +1,25 @@
+import type { Host } from '../host/host.ts';
+import { bootId } from '../observe/slot.ts';
+
+const WATCH_FILE = '/run/sextant/watch.json';
+
+/**
+ * Uptime at which the watch of a generation began on this boot: kept, so that a watch that is started again does not begin its patience
+ * anew. After a live switch it is another generation's.
+ */
+export function beginWatch(host: Host, generation: number): number {
+  const id = bootId(host);
+  try {
+    const kept = JSON.parse(host.readText(WATCH_FILE) ?? 'null') as Record<string, unknown> | null;
+    if (kept?.bootId === id && kept.generation === generation && typeof kept.since === 'number')
+      return kept.since;
+  } catch {
+    // Cut short: it begins now.
+  }
+  const since = host.uptime();
+  host.mkdir('/run/sextant', 0o755);
+  host.unlink(`${WATCH_FILE}.new`);
+  host.writeNew(`${WATCH_FILE}.new`, `${JSON.stringify({ bootId: id, generation, since })}\n`, 0o644);
+  host.rename(`${WATCH_FILE}.new`, WATCH_FILE);
+  return since;
+}

@@ -1,0 +1,203 @@
+import { decideAndDo } from '../commands/session.ts';
+import { sha256OfFile } from '../digest.ts';
+import { act } from '../effects/actions.ts';
+import { toFailure } from '../failure.ts';
+import { type Look, look, newMemory } from '../health/look.ts';
+import { nodeName } from '../health/node-name.ts';
+import { recordBaseline } from '../health/system-pods.ts';
+import type { Host } from '../host/host.ts';
+import { generation } from '../model/change.ts';
+import type { Decision } from '../model/effects.ts';
+import { storeFile } from '../model/paths.ts';
+import type { Generation } from '../model/types.ts';
+import { type GiveBack, giveBack, type Verdict, verdict } from '../model/verdict.ts';
+import { title } from '../model/words.ts';
+import { bootId } from '../observe/slot.ts';
+import { markDamaged } from '../observe/store.ts';
+import { readRecords } from '../records-file.ts';
+import { refreshProgram } from './refresh.ts';
+import { say } from './say.ts';
+import { type LifeSettings, readSettings } from './settings.ts';
+import { endTrialWatchdog } from './units.ts';
+import { beginWatch } from './watch-start.ts';
+
+const POLL_SECONDS = 5;
+/** After its patience, a pair that runs for want of a better one may still become good. */
+const SLOW_POLL_SECONDS = 30;
+/** A verdict that cannot be recorded is tried again; after this many times the machine restarts without. */
+const VERDICT_ATTEMPTS = 3;
+
+/** What the loop carries from one look to the next; all times are uptimes. */
+interface Progress {
+  /** When patience began to run. */
+  since: number;
+  healthySince: number | undefined;
+  /** The API server has answered. */
+  answered: boolean;
+  /** The patience is over and was said to be. */
+  overdue: boolean;
+  /** No server of this agent answered at the last look that failed. */
+  away: boolean;
+  /** Verdicts that could not be recorded. */
+  failures: number;
+}
+
+/**
+ * Watches the pair that this boot runs until there is a verdict, and carries that out. Ends with `good`, with a restart, when the boot says
+ * nothing about the pair, or when it is asked to end. A good pair is watched no more: what happens to it later is for the cluster's own
+ * monitoring, and restarting a node that was good would help nobody.
+ */
+export function watch(host: Host): void {
+  const { asked } = host.deferTermination();
+  const pair = watchedPair(host);
+  if (!pair) return;
+  const { settings } = readSettings(host);
+  const memory = newMemory(host);
+  const progress: Progress = {
+    since: beginWatch(host, pair.id),
+    healthySince: undefined,
+    answered: false,
+    overdue: false,
+    away: false,
+    failures: 0,
+  };
+  say(
+    host,
+    `watching ${title(pair)}: ${settings.settleSeconds} s of health make it good, it has ${settings.patienceSeconds} s`,
+  );
+  while (!asked()) {
+    const seen = look(host, pair, memory, settings.checkSeconds);
+    if (react(host, pair, seen, progress, settings)) return;
+    host.sleep(progress.overdue ? SLOW_POLL_SECONDS : POLL_SECONDS);
+  }
+}
+
+/** The pair whose verdict this boot is to bring. */
+function watchedPair(host: Host): Generation | undefined {
+  const { records } = readRecords(host);
+  const { boot } = records ?? {};
+  if (!records || records.retired || !boot || boot.outcome !== 'open' || boot.id !== bootId(host))
+    return undefined;
+  return generation(records, boot.generation);
+}
+
+/** True when the watch is over. */
+function react(
+  host: Host,
+  pair: Generation,
+  seen: Look,
+  progress: Progress,
+  settings: LifeSettings,
+): boolean {
+  const now = host.uptime();
+  if (seen.state !== 'healthy') progress.healthySince = undefined;
+  switch (seen.state) {
+    case 'healthy':
+      progress.answered = true;
+      progress.healthySince ??= now;
+      return now - progress.healthySince >= settings.settleSeconds && becameGood(host, pair, settings);
+    case 'server-away':
+      if (!progress.away)
+        say(host, `${seen.detail}, and neither does any server of this agent: waiting for one`);
+      if (!progress.away) tryGiveBack(host, { reason: 'server-away' });
+      progress.away = true;
+      // Patience begins anew when a server answers again.
+      progress.since = now;
+      return false;
+    case 'foreign':
+      tryGiveBack(host, { reason: 'foreign', names: seen.names });
+      say(
+        host,
+        `the merge fails because of ${seen.names.join(', ')}, not of ${title(pair)}; disable or mend what is named and reboot`,
+      );
+      return true;
+    case 'refused':
+      return failed(host, pair, { result: 'bad', detail: seen.detail }, progress);
+    case 'unhealthy': {
+      progress.answered ||= seen.answered;
+      if (now - progress.since < settings.patienceSeconds) return false;
+      return failed(
+        host,
+        pair,
+        { result: progress.answered ? 'bad' : 'silent', detail: seen.detail },
+        progress,
+      );
+    }
+  }
+}
+
+function becameGood(host: Host, pair: Generation, settings: LifeSettings): boolean {
+  const decision = recorded(host, { result: 'good', detail: `healthy for ${settings.settleSeconds} s` });
+  if (!decision || decision === 'busy') return false;
+  say(host, `${title(pair)} is good`);
+  const after: readonly (() => unknown)[] = [
+    () => recordBaseline(host, nodeName(host)),
+    () => refreshProgram(host),
+    () => endTrialWatchdog(host),
+  ];
+  for (const step of after) attempt(host, step);
+  return true;
+}
+
+/** True when the machine restarts; where nothing better can run the pair keeps its chance, and the watch goes on. */
+function failed(host: Host, pair: Generation, given: Verdict, progress: Progress): boolean {
+  if (progress.overdue) return false;
+  const detail = [given.detail, ...damaged(host, pair)].join('; ');
+  const decision = recorded(host, { ...given, detail });
+  if (decision === 'busy') return false;
+  if (!decision) {
+    progress.failures++;
+    if (progress.failures < VERDICT_ATTEMPTS) return false;
+    // The next boot decides by what it can read, and without what it cannot write.
+    say(host, `${title(pair)}: ${detail}; the verdict cannot be recorded: restarting`);
+    attempt(host, () => act(host, { name: 'reboot', why: detail }));
+    return true;
+  }
+  say(host, decision.why);
+  const restarts = decision.effects.some(
+    (effect) => effect.do === 'run' && ['reboot', 'boot-other-slot'].includes(effect.action.name),
+  );
+  progress.overdue = !restarts;
+  return restarts;
+}
+
+/** Undefined when it could not be carried out; `busy` while a command is at work, which is no failure. */
+function recorded(host: Host, given: Verdict): Decision | 'busy' | undefined {
+  try {
+    return decideAndDo(host, ({ records, observation }) => verdict(records, observation, given));
+  } catch (error) {
+    const { code, message } = toFailure(error);
+    say(host, `WARNING: ${message}`);
+    return code === 'busy' ? 'busy' : undefined;
+  }
+}
+
+function tryGiveBack(host: Host, given: GiveBack): void {
+  attempt(host, () =>
+    decideAndDo(host, ({ records, observation }) => {
+      const decision = giveBack(records, observation, given);
+      if (decision.effects.length > 0) say(host, decision.why);
+      return decision;
+    }),
+  );
+}
+
+/** Files of the pair whose bytes are wrong: named, and not used any more on later boots. */
+function damaged(host: Host, pair: Generation): string[] {
+  return pair.files.flatMap((file) => {
+    const path = storeFile(file);
+    const digest = attempt(host, () => sha256OfFile(host, path));
+    if (digest === undefined || digest === file.sha256) return [];
+    attempt(host, () => markDamaged(host, file));
+    return [`${path} is damaged`];
+  });
+}
+
+function attempt<T>(host: Host, work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    say(host, `WARNING: ${toFailure(error).message}`);
+    return undefined;
+  }
+}
