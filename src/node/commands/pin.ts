@@ -1,7 +1,7 @@
 import type { Command } from '../cli/command.ts';
 import * as model from '../model/housekeeping.ts';
 import { decideAndDo, generationNumber, requireRoot } from './session.ts';
-import { capital } from './text.ts';
+import { capital, wrap } from './text.ts';
 
 function pinCommand(name: 'pin' | 'unpin', change: typeof model.pin, summary: string): Command {
   return {
@@ -13,7 +13,7 @@ function pinCommand(name: 'pin' | 'unpin', change: typeof model.pin, summary: st
       requireRoot(host, name);
       const id = generationNumber(word, name);
       const { why } = decideAndDo(host, ({ records, observation }) => change(records, observation, id));
-      host.out(`${capital(why)}.\n`);
+      host.out(wrap(`${capital(why)}.`));
       return 0;
     },
   };

@@ -9,7 +9,7 @@ export function wrap(text: string, indent = ''): string {
   for (const word of text.trim().split(' ')) {
     const margin = lines.length === 0 ? leading : indent;
     if (line === '') line = margin + word;
-    else if (line.length + 1 + word.length <= WIDTH) line += ` ${word}`;
+    else if (line.length + 1 + word.length <= WIDTH || line.trim() === '-') line += ` ${word}`;
     else {
       lines.push(line);
       line = indent + word;

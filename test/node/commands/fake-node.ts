@@ -257,6 +257,7 @@ export function withoutProcesses(node: FakeNode, calls: string[]): (host: Host) 
   const inside = (path: string) => `${node.root}${path}`;
   return (host) => ({
     ...host,
+    sync: () => {},
     run([path, ...args], options) {
       const name = path.slice(path.lastIndexOf('/') + 1);
       const said = (stdout: string, code = 0) => ({
