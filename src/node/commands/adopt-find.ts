@@ -1,5 +1,6 @@
 import { sha256OfFile } from '../digest.ts';
 import { imageParts } from '../download/image.ts';
+import { writeRootHash } from '../download/obtain.ts';
 import { isStrict, verifyImage } from '../download/verify.ts';
 import { Failure } from '../failure.ts';
 import { type Host, HostError } from '../host/host.ts';
@@ -108,8 +109,9 @@ export function takeIntoStore(
     verifyImage(host, path, rootHash, isStrict(host));
   }
   const final = storeFile(file);
-  if (path === final || host.lstat(final)?.kind === 'file') return file;
-  secondName(host, path, final, `${STORE_FOLDER}/${sha256}`, file.size);
+  if (path !== final && host.lstat(final)?.kind !== 'file')
+    secondName(host, path, final, `${STORE_FOLDER}/${sha256}`, file.size);
+  writeRootHash(host, file);
   return file;
 }
 

@@ -1,5 +1,12 @@
 import type { Command, Invocation } from '../cli/command.ts';
-import { discardImage, obtainImage, originFile, removeStaleParts, requireRoom } from '../download/obtain.ts';
+import {
+  discardImage,
+  obtainImage,
+  originFile,
+  removeStaleParts,
+  requireRoom,
+  writeRootHash,
+} from '../download/obtain.ts';
 import { isStrict, verifyImage } from '../download/verify.ts';
 import { Failure } from '../failure.ts';
 import { replaceFile } from '../kubernetes/trees.ts';
@@ -102,6 +109,7 @@ function fetchAndVerify({ host, records }: Session, plan: UpgradePlan): void {
     if (!isRecorded) discardImage(host, plan.file);
     throw error;
   }
+  writeRootHash(host, plan.file);
   if (plan.source.kind === 'address')
     replaceFile(host, originFile(plan.file), `${plan.source.place}\n`, 0o600);
 }

@@ -2,7 +2,7 @@ import { sha256OfFile } from '../digest.ts';
 import { removeTree } from '../effects/remove-tree.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
-import { makeFolders, requireSpace } from '../kubernetes/trees.ts';
+import { makeFolders, replaceFile, requireSpace } from '../kubernetes/trees.ts';
 import { STORE_FOLDER, storeFile } from '../model/paths.ts';
 import type { ExtensionFile } from '../model/types.ts';
 import { type ReleasePlace, shownAddress } from './address.ts';
@@ -24,6 +24,12 @@ const PART = '.part';
 /** The address that an image came from, beside it; only root may read it, because an address may hold a password. */
 export function originFile(file: ExtensionFile): string {
   return `${STORE_FOLDER}/${file.sha256}/${file.name}.sysext.url`;
+}
+
+/** Its root hash beside it, as the activation keeps it: what can still be pinned when the records cannot be read. */
+export function writeRootHash(host: Host, file: ExtensionFile): void {
+  const path = storeFile(file).replace(/raw$/, 'roothash');
+  if (host.readText(path) !== file.rootHash) replaceFile(host, path, file.rootHash, 0o644);
 }
 
 /**

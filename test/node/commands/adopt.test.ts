@@ -132,7 +132,7 @@ describe('adopt', () => {
       return true;
     });
     expect(cuts).toBeGreaterThan(20);
-  });
+  }, 180_000);
 });
 
 test('every refusal to adopt or retire is one line and a hint', () => {

@@ -62,7 +62,7 @@ export function fakeNode(): FakeNode {
   program(
     root,
     'veritysetup',
-    'if [ -e "$ROOT/bad-tree" ]; then echo "Verification failed at position 4096." >&2; exit 1; fi',
+    'if [ -e "$ROOT/bad-tree" ]; then echo "Verification failed at position 4096." >&2; exit 2; fi',
   );
   place(root, '/run/cos/active_mode', '1');
   place(root, '/etc/kairos-release', 'KAIROS_NAME="kairos-core-debian-13"\nKAIROS_RELEASE="v4.1.0"\n');

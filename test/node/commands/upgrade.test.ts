@@ -80,6 +80,9 @@ describe('upgrade', () => {
     expect(readFileSync(`${node.root}${storeFile(newFile()).replace(/raw$/, 'url')}`, 'utf8').trim()).toBe(
       `${server.url}/v1.33.5+k3s1/image.sysext.raw`,
     );
+    expect(readFileSync(`${node.root}${storeFile(newFile()).replace(/raw$/, 'roothash')}`, 'utf8')).toBe(
+      fresh.rootHash,
+    );
     const calls = node.calls();
     expect(calls.at(-1)).toBe('systemctl reboot');
     expect(calls.some((line) => line.startsWith('veritysetup verify --hash-offset='))).toBe(true);
@@ -266,4 +269,4 @@ test('a power cut at any point of an upgrade leaves nothing half-written, and th
     return true;
   });
   expect(cuts).toBeGreaterThan(30);
-});
+}, 180_000);
