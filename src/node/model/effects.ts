@@ -7,7 +7,7 @@ export type Action =
   | { readonly name: 'boot-other-slot'; readonly slot: 'active' | 'passive'; readonly why: string }
   /** Clears enable_boot_assessment and boot_assessment_tentative on COS_STATE. */
   | { readonly name: 'clear-boot-assessment' }
-  /** Puts the datastore back to this snapshot, Kubernetes stopped. */
+  /** Puts the datastore back to this snapshot, Kubernetes stopped. Cut short, it can be repeated from the beginning. */
   | { readonly name: 'restore-snapshot'; readonly snapshot: string }
   /** Stops Kubernetes, merges what /run/extensions links now, starts Kubernetes. */
   | { readonly name: 'switch-live' }
@@ -29,7 +29,7 @@ export type Effect =
   | { readonly do: 'sync-folder'; readonly path: string }
   /** rename(2), replaces `to`. */
   | { readonly do: 'rename'; readonly from: string; readonly to: string }
-  /** link(2); a missing `from` is fine, an existing `to` is an error. */
+  /** link(2); an existing `to` is an error. */
   | { readonly do: 'hard-link'; readonly from: string; readonly to: string }
   /** symlink(2); an existing `path` is an error. */
   | { readonly do: 'symlink'; readonly target: string; readonly path: string }

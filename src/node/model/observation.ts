@@ -30,6 +30,8 @@ export interface Observation {
   readonly whole: readonly string[];
   /** Null when there is no other slot with an image. */
   readonly other: OtherSlot | null;
+  /** Operating systems that either slot's image is of now; after an upgrade not yet booted that of the booted slot is a new one. Null: not known. */
+  readonly installed: readonly OsIdentity[] | null;
   readonly grub: GrubFacts;
   /** Links in the slots' folders of the store. */
   readonly links: Readonly<Record<UsualSlot, Links>>;
@@ -37,6 +39,8 @@ export interface Observation {
   readonly enabled: Links;
   /** Names of enabled extensions that are not ours. */
   readonly foreign: readonly string[];
+  /** `whole`: the records come from RECORD_FILE itself; `other`: it is missing or damaged, so it must not replace the previous copy. */
+  readonly recordFile: 'whole' | 'other';
   /** False once a write of the records has failed on this boot: then nothing may be tried that would have to be counted. */
   readonly writable: boolean;
   /** False where the activation's strict policy does without root hash sidecars. */

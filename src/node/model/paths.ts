@@ -15,8 +15,13 @@ const EXTENSIONS = '/var/lib/kairos/extensions';
 export const STORE_FOLDER = `${EXTENSIONS}/sextant`;
 /** What systemd-sysext merges on this boot. */
 export const ENABLED_FOLDER = '/run/extensions';
-/** Temporary name beside a link; systemd-sysext takes only names that end in .raw. */
-export const TEMPORARY = '.sextant-link';
+/**
+ * Temporary name beside a link; systemd-sysext takes only names that end in .raw. It tells its target: one left behind by a crash that takes
+ * the link's name after all, because only part of what came later was kept, is the same link.
+ */
+export function temporaryLink(folder: string, file: Pick<ExtensionFile, 'sha256'>): string {
+  return `${folder}/.sextant-link-${file.sha256.slice(0, 16)}`;
+}
 
 export function slotFolder(slot: UsualSlot): string {
   return `${EXTENSIONS}/${slot}`;

@@ -86,7 +86,7 @@ export type DatastoreKind = 'single' | 'several' | 'external' | 'agent' | 'none'
 
 export interface Datastore {
   readonly kind: DatastoreKind;
-  /** Newest Kubernetes version that a good pair has run on it, or empty. */
+  /** Newest Kubernetes version that a good pair, or the first one, has run on it; empty before. */
   readonly version: string;
   /** A newer minor version on trial that may have changed it, with the way back. */
   readonly trial: {
