@@ -41,7 +41,7 @@ export function good(records: Records): readonly Generation[] {
 }
 
 /** I2: a pair that was not good runs only where no good one could, or on the trial that was asked for in this slot, a counted one. */
-export function checkChoice(
+function checkFallback(
   world: World,
   before: Records,
   after: State,
@@ -49,8 +49,6 @@ export function checkChoice(
   runs: number,
   writable: boolean,
 ): void {
-  checkNotNothing(world, before, after, node, runs, writable);
-  checkNewest(world, before, after, node, runs);
   const here = good(before).filter(
     (pair) => osOf(pair) === node.os && runnable(world, before, after, pair, writable),
   );
@@ -69,6 +67,20 @@ export function checkChoice(
   const counted = records.generations.find((pair) => osOf(pair) === node.os && setOfPair(pair) === runs);
   if (counted?.tries !== trial.tries + 1)
     throw new Violation('I1', 'a trial runs and its try is not counted');
+}
+
+/** All that holds for what a boot runs. */
+export function checkChoice(
+  world: World,
+  before: Records,
+  after: State,
+  node: Node,
+  runs: number,
+  writable: boolean,
+): void {
+  checkFallback(world, before, after, node, runs, writable);
+  checkNotNothing(world, before, after, node, runs, writable);
+  checkNewest(world, before, after, node, runs);
 }
 
 /** First: a node that could run something runs something; nothing is given up for nothing. */
