@@ -98,6 +98,7 @@ function checkNotNothing(
     (pair) =>
       osOf(pair) === node.os &&
       after.store & (1 << setOfPair(pair)) &&
+      runnable(world, before, after, pair) &&
       (world.scope.datastore === 'agent' || minorOf(setOfPair(pair)) >= reached),
   );
   if (able.length > 0) throw new Violation('first', 'nothing runs although something could');
