@@ -1,12 +1,13 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type Host, HostError } from '../../../src/node/host/host.ts';
 import { boot } from '../../../src/node/life/boot.ts';
+import { put } from '../rooted-host.ts';
 import {
+  forgetGoodNode,
   goodNode,
   linked,
   type PlayedNode,
   pairOf,
-  playedNode,
   powerOn,
   records,
   shutDown,
@@ -39,14 +40,18 @@ function intercepted(node: PlayedNode, before: (name: Change, path: string) => v
       return call(...args);
     };
   }
-  return () => void Object.assign(node, own);
+  return () => {
+    Object.assign(node, own);
+  };
 }
 
 /** Runs `work` on the node, which loses its power before change number `after`; true when it got to the end before that. */
 function cutPower(node: PlayedNode, after: number, work: (host: Host) => void): boolean {
   let changes = 0;
-  const restore = intercepted(node, () => {
-    if (changes++ >= after) throw new Error('no power');
+  const restore = intercepted(node, (_, path) => {
+    // What is on a tmpfs is gone in any case; only the merge's links tell how far it got.
+    if (/^\/(opt|var|oem|run\/extensions)\//.test(path)) changes++;
+    if (changes > after) throw new Error('no power');
   });
   try {
     work(node);
@@ -57,6 +62,8 @@ function cutPower(node: PlayedNode, after: number, work: (host: Host) => void): 
   }
   return changes <= after;
 }
+
+afterAll(forgetGoodNode);
 
 describe('power cuts', () => {
   test('at any point of a boot on trial: the next boot runs a pair it may, and no try is counted twice', () => {
@@ -81,16 +88,17 @@ describe('power cuts', () => {
       if (whole) break;
       cuts++;
     }
-    expect(cuts).toBeGreaterThan(20);
+    expect(cuts).toBeGreaterThan(10);
   });
 
   test('at any point of the return from a bad pair: the pair before runs, and the bad one is not chosen again once that is recorded', () => {
     let cuts = 0;
     for (let after = 0; ; after++) {
       const node = goodNode();
+      put(node, '/etc/sextant/settings.json', '{"patienceSeconds": 30}');
       upgraded(node, 'second broken');
       powerOn(node);
-      watchFor(node, 895);
+      watchFor(node, 25);
       const whole = cutPower(node, after, () => watchFor(node, 60));
       const judged = pairOf(node, 'second broken').state === 'bad';
       powerOn(node);
@@ -101,16 +109,17 @@ describe('power cuts', () => {
       if (whole) break;
       cuts++;
     }
-    expect(cuts).toBeGreaterThan(8);
+    expect(cuts).toBeGreaterThan(6);
   });
 
   test('at any point of a verdict that is good: it is good, or on trial again', () => {
     let cuts = 0;
     for (let after = 0; ; after++) {
       const node = goodNode();
+      put(node, '/etc/sextant/settings.json', '{"settleSeconds": 20}');
       upgraded(node, 'second works');
       powerOn(node);
-      watchFor(node, 50);
+      watchFor(node, 15);
       const whole = cutPower(node, after, () => watchFor(node, 100));
       powerOn(node);
       expect(linked(node)).toBe('second works');
@@ -120,7 +129,7 @@ describe('power cuts', () => {
       if (whole) break;
       cuts++;
     }
-    expect(cuts).toBeGreaterThan(8);
+    expect(cuts).toBeGreaterThan(6);
   });
 });
 
@@ -171,15 +180,6 @@ describe('a disk that is full', () => {
 });
 
 describe('what fails on a boot', () => {
-  test('a restart into the other slot that cannot be asked for: what is left here runs', () => {
-    const node = playedNode({ passive: 'bbbbbbbbbbbb' });
-    goodNode(node);
-    node.programs.set('grub-editenv', () => ({ code: 1, stderr: 'cannot write' }));
-    upgraded(node, 'second broken');
-    powerOn(node);
-    expect(linked(node)).toBe('second broken');
-  });
-
   test('whatever call of the host fails for good: the boot goes on, with a pair of ours or what was linked', () => {
     for (const failing of CHANGES) {
       const node = goodNode();

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { boot } from '../../../src/node/life/boot.ts';
 import { shutdown } from '../../../src/node/life/shutdown.ts';
 import { generation } from '../../../src/node/model/change.ts';
@@ -9,6 +9,7 @@ import type { ExtensionFile } from '../../../src/node/model/types.ts';
 import { put } from '../rooted-host.ts';
 import {
   adopted,
+  forgetGoodNode,
   goodNode,
   linked,
   pairOf,
@@ -19,6 +20,8 @@ import {
   upgraded,
   watchFor,
 } from './played-node.ts';
+
+afterAll(forgetGoodNode);
 
 describe('a node that works', () => {
   test('its first generation becomes good after it was healthy for the set time', () => {

@@ -1,4 +1,5 @@
-import { rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { carryOut } from '../../../src/node/effects/execute.ts';
 import { boot } from '../../../src/node/life/boot.ts';
@@ -12,7 +13,7 @@ import type { ExtensionFile, Generation, Records } from '../../../src/node/model
 import { upgrade } from '../../../src/node/model/upgrade.ts';
 import { observe } from '../../../src/node/observe/observe.ts';
 import { readRecords } from '../../../src/node/records-file.ts';
-import { type FakeNode, fakeNode, newBoot, stored } from '../fake-node.ts';
+import { copyOf, type FakeNode, fakeNode, newBoot, stored } from '../fake-node.ts';
 import { folder, put, type RootedHost } from '../rooted-host.ts';
 
 /** How Kubernetes behaves with what is linked; a test changes it as it goes. */
@@ -53,6 +54,13 @@ users:
 /** A server node in a temporary folder, Kubernetes played. */
 export function playedNode(node: FakeNode = {}): PlayedNode {
   const host = fakeNode(node);
+  put(host, '/etc/rancher/k3s/k3s.yaml', KUBECONFIG);
+  put(host, '/proc/sys/kernel/hostname', 'Node-1\n');
+  put(host, '/opt/sextant/bin/sextant-node', 'installed', 0o755);
+  return played(host);
+}
+
+function played(host: RootedHost): PlayedNode {
   const behaviour: Behaviour = {
     healthy: (content) => content.includes('works'),
     breaking: [],
@@ -63,14 +71,11 @@ export function playedNode(node: FakeNode = {}): PlayedNode {
     serverThere: true,
     systemState: 'running',
   };
-  const played: PlayedNode = Object.assign(host, { behaviour, asked: [] });
-  put(host, '/etc/rancher/k3s/k3s.yaml', KUBECONFIG);
-  put(host, '/proc/sys/kernel/hostname', 'Node-1\n');
-  put(host, '/opt/sextant/bin/sextant-node', 'installed', 0o755);
+  const node: PlayedNode = Object.assign(host, { behaviour, asked: [] });
   for (const name of ['tee', 'fsfreeze', 'grub-editenv']) host.programs.set(name, () => ({}));
-  host.programs.set('systemctl', (args) => systemctl(played, args));
-  host.programs.set('curl', (args) => curl(played, args));
-  return played;
+  host.programs.set('systemctl', (args) => systemctl(node, args));
+  host.programs.set('curl', (args) => curl(node, args));
+  return node;
 }
 
 /** Text of the extension that /run/extensions links, or undefined. */
@@ -213,10 +218,25 @@ export function upgraded(node: PlayedNode, content: string, kubernetes = 'v1.33.
   decided(node, (known, seen) => upgrade(known as Records, seen, request), [file]);
 }
 
-/** Adopted, booted, healthy: the pair that everything goes back to. */
-export function goodNode(node: PlayedNode = playedNode()): PlayedNode {
-  adopted(node, 'first works');
-  powerOn(node);
-  watchFor(node);
+let template: string | undefined;
+
+/** Adopted, booted, healthy: the pair that everything goes back to. Played once, then copied. */
+export function goodNode(): PlayedNode {
+  if (template === undefined) {
+    const first = playedNode();
+    adopted(first, 'first works');
+    powerOn(first);
+    watchFor(first);
+    template = mkdtempSync(join(tmpdir(), 'sextant-good-node-'));
+    cpSync(first.root, template, { recursive: true, verbatimSymlinks: true });
+  }
+  const node = played(copyOf(template));
+  put(node, '/proc/sys/kernel/random/boot_id', 'off\n');
   return node;
+}
+
+/** To be called when a file's tests are over. */
+export function forgetGoodNode(): void {
+  if (template !== undefined) rmSync(template, { recursive: true, force: true });
+  template = undefined;
 }
