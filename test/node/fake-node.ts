@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { rmSync, symlinkSync, truncateSync } from 'node:fs';
+import { cpSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { storeFile, storeLink } from '../../src/node/model/paths.ts';
@@ -20,9 +20,24 @@ const EMPTY_ENVIRONMENT = '# GRUB Environment Block\n';
 
 /** A node in a temporary folder that is removed with the test. */
 export function fakeNode(node: FakeNode = {}): RootedHost {
-  const { slot = 'active', active = 'aaaaaaaaaaaa', passive = 'bbbbbbbbbbbb', initramfs = false } = node;
   const host = rootedHost();
   onTestFinished(() => rmSync(host.root, { recursive: true, force: true }));
+  furnish(host, node);
+  mountable(host);
+  return host;
+}
+
+/** A copy of a node as it is now, turned off. */
+export function copyOf(root: string): RootedHost {
+  const host = rootedHost();
+  onTestFinished(() => rmSync(host.root, { recursive: true, force: true }));
+  cpSync(root, host.root, { recursive: true, verbatimSymlinks: true });
+  mountable(host);
+  return host;
+}
+
+function furnish(host: RootedHost, node: FakeNode): void {
+  const { slot = 'active', active = 'aaaaaaaaaaaa', passive = 'bbbbbbbbbbbb', initramfs = false } = node;
   put(host, `/run/cos/${slot}_mode`, '1');
   newBoot(host, 'boot-1');
   put(host, '/proc/cmdline', `root=LABEL=COS_${slot.toUpperCase()} cos-img/filename=/cOS/${slot}.img\n`);
@@ -41,9 +56,10 @@ export function fakeNode(node: FakeNode = {}): RootedHost {
   put(host, '/state/cOS/active.img', osImage('ext2', active));
   if (passive !== null) put(host, '/state/cOS/passive.img', osImage('ext2', passive));
   put(host, '/state/boot_assessment', EMPTY_ENVIRONMENT);
+  put(host, '/dev/disk/by-label/COS_STATE');
+  folder(host, '/run/initramfs');
   if (initramfs) put(host, '/proc/1/root/etc/initrd-release');
-  mountable(host, initramfs);
-  return host;
+  else symlinkSync('/state', join(host.root, '/run/initramfs/cos-state'));
 }
 
 /** As after a reboot: nothing below /run is left but what immucore writes. */
@@ -51,14 +67,9 @@ export function newBoot(host: RootedHost, id: string): void {
   put(host, '/proc/sys/kernel/random/boot_id', `${id}\n`);
 }
 
-/** COS_STATE: visible, or to be mounted as in the initramfs stage. */
-function mountable(host: RootedHost, hidden: boolean): void {
-  put(host, '/dev/disk/by-label/COS_STATE');
+/** COS_STATE can be mounted. */
+function mountable(host: RootedHost): void {
   const point = (args: readonly string[]) => join(host.root, args.at(-1) ?? '');
-  if (!hidden) {
-    folder(host, '/run/initramfs');
-    symlinkSync('/state', join(host.root, '/run/initramfs/cos-state'));
-  }
   host.programs.set('mount', (args) => {
     if (args.includes('remount,rw') || args.includes('remount,ro')) return {};
     rmSync(point(args), { recursive: true });

@@ -16,6 +16,12 @@ export function beginWatch(host: Host, generation: number): number {
   } catch {
     // Cut short: it begins now.
   }
+  return beginAnew(host, generation);
+}
+
+/** The same, from now on. */
+export function beginAnew(host: Host, generation: number): number {
+  const id = bootId(host);
   const since = host.uptime();
   host.mkdir('/run/sextant', 0o755);
   host.unlink(`${WATCH_FILE}.new`);

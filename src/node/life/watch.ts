@@ -19,7 +19,7 @@ import { refreshProgram } from './refresh.ts';
 import { say } from './say.ts';
 import { type LifeSettings, readSettings } from './settings.ts';
 import { endTrialWatchdog } from './units.ts';
-import { beginWatch } from './watch-start.ts';
+import { beginAnew, beginWatch } from './watch-start.ts';
 
 const POLL_SECONDS = 5;
 /** After its patience, a pair that runs for want of a better one may still become good. */
@@ -102,7 +102,7 @@ function react(
       if (!progress.away) tryGiveBack(host, { reason: 'server-away' });
       progress.away = true;
       // Patience begins anew when a server answers again.
-      progress.since = now;
+      progress.since = beginAnew(host, pair.id);
       return false;
     case 'foreign':
       tryGiveBack(host, { reason: 'foreign', names: seen.names });

@@ -1,0 +1,197 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { type Host, HostError } from '../../../src/node/host/host.ts';
+import { boot } from '../../../src/node/life/boot.ts';
+import { put } from '../rooted-host.ts';
+import {
+  forgetGoodNode,
+  goodNode,
+  linked,
+  type PlayedNode,
+  pairOf,
+  powerOn,
+  records,
+  shutDown,
+  upgraded,
+  watchFor,
+} from './played-node.ts';
+
+/** Calls of the host that change something. */
+const CHANGES = [
+  'writeNew',
+  'copyNew',
+  'sync',
+  'rename',
+  'symlink',
+  'link',
+  'unlink',
+  'rmdir',
+  'mkdir',
+  'run',
+] as const;
+type Change = (typeof CHANGES)[number];
+
+/** Calls `before` in front of each change; what it throws happens instead of the change. */
+function intercepted(node: PlayedNode, before: (name: Change, path: string) => void): () => void {
+  const own = Object.fromEntries(CHANGES.map((name) => [name, node[name]]));
+  for (const name of CHANGES) {
+    const call = node[name] as (...args: unknown[]) => unknown;
+    (node as unknown as Record<string, unknown>)[name] = (...args: unknown[]) => {
+      before(name, String(name === 'rename' || name === 'link' || name === 'symlink' ? args[1] : args[0]));
+      return call(...args);
+    };
+  }
+  return () => {
+    Object.assign(node, own);
+  };
+}
+
+/** Runs `work` on the node, which loses its power before change number `after`; true when it got to the end before that. */
+function cutPower(node: PlayedNode, after: number, work: (host: Host) => void): boolean {
+  let changes = 0;
+  const restore = intercepted(node, (_, path) => {
+    // What is on a tmpfs is gone in any case; only the merge's links tell how far it got.
+    if (/^\/(opt|var|oem|run\/extensions)\//.test(path)) changes++;
+    if (changes > after) throw new Error('no power');
+  });
+  try {
+    work(node);
+  } catch {
+    // The process is gone.
+  } finally {
+    restore();
+  }
+  return changes <= after;
+}
+
+afterAll(forgetGoodNode);
+
+describe('power cuts', () => {
+  test('at any point of a boot on trial: the next boot runs a pair it may, and no try is counted twice', () => {
+    let cuts = 0;
+    for (let after = 0; ; after++) {
+      const node = goodNode();
+      upgraded(node, 'second broken');
+      let whole = false;
+      powerOn(node, (host) => {
+        whole = cutPower(host, after, boot);
+      });
+      const before = pairOf(node, 'second broken').tries;
+      expect(before).toBeLessThanOrEqual(1);
+      powerOn(node);
+      expect(linked(node)).toBe('second broken');
+      expect(pairOf(node, 'second broken').tries).toBe(before + 1);
+      for (let boots = before + 1; boots < 3; boots++) powerOn(node);
+      powerOn(node);
+      expect(linked(node)).toBe('first works');
+      watchFor(node);
+      expect(pairOf(node, 'first works').state).toBe('good');
+      if (whole) break;
+      cuts++;
+    }
+    expect(cuts).toBeGreaterThan(10);
+  });
+
+  test('at any point of the return from a bad pair: the pair before runs, and the bad one is not chosen again once that is recorded', () => {
+    let cuts = 0;
+    for (let after = 0; ; after++) {
+      const node = goodNode();
+      put(node, '/etc/sextant/settings.json', '{"patienceSeconds": 30}');
+      upgraded(node, 'second broken');
+      powerOn(node);
+      watchFor(node, 25);
+      const whole = cutPower(node, after, () => watchFor(node, 60));
+      const judged = pairOf(node, 'second broken').state === 'bad';
+      powerOn(node);
+      expect(linked(node)).toBe(judged ? 'first works' : 'second broken');
+      if (!judged) watchFor(node);
+      powerOn(node);
+      expect(linked(node)).toBe('first works');
+      if (whole) break;
+      cuts++;
+    }
+    expect(cuts).toBeGreaterThan(6);
+  });
+
+  test('at any point of a verdict that is good: it is good, or on trial again', () => {
+    let cuts = 0;
+    for (let after = 0; ; after++) {
+      const node = goodNode();
+      put(node, '/etc/sextant/settings.json', '{"settleSeconds": 20}');
+      upgraded(node, 'second works');
+      powerOn(node);
+      watchFor(node, 15);
+      const whole = cutPower(node, after, () => watchFor(node, 100));
+      powerOn(node);
+      expect(linked(node)).toBe('second works');
+      watchFor(node);
+      expect(pairOf(node, 'second works').state).toBe('good');
+      expect(records(node).generations.filter(({ state }) => state === 'good')).toHaveLength(1);
+      if (whole) break;
+      cuts++;
+    }
+    expect(cuts).toBeGreaterThan(6);
+  });
+});
+
+describe('a disk that is full', () => {
+  const full = (node: PlayedNode) =>
+    intercepted(node, (name, path) => {
+      const persistent = path.startsWith('/opt/') || path.startsWith('/var/');
+      if (persistent && ['writeNew', 'copyNew', 'mkdir', 'symlink', 'link'].includes(name))
+        throw new HostError('ENOSPC', 'write', path);
+    });
+
+  test('at a boot: what would have to be counted is not tried; the good pair runs, and it is said', () => {
+    const node = goodNode();
+    upgraded(node, 'second broken');
+    const empty = full(node);
+    powerOn(node);
+    expect(linked(node)).toBe('first works');
+    expect(node.said.out).toContain('no space left on the disk');
+    expect(node.said.out).toContain('the records cannot be written: free space on COS_PERSISTENT');
+    expect(JSON.parse(node.readText('/run/sextant/boot.json') ?? '').problem).toContain('no space left');
+    empty();
+    powerOn(node);
+    expect(linked(node)).toBe('second broken');
+  });
+
+  test('when a verdict is due: the machine restarts all the same, and the next boot decides', () => {
+    const node = goodNode();
+    upgraded(node, 'second broken');
+    powerOn(node);
+    const empty = full(node);
+    watchFor(node);
+    expect(node.asked).toEqual(['reboot']);
+    expect(node.said.out).toContain('the verdict cannot be recorded: restarting');
+    powerOn(node);
+    expect(linked(node)).toBe('first works');
+    empty();
+  });
+
+  test('a shutdown that cannot be recorded costs a try, and no more', () => {
+    const node = goodNode();
+    upgraded(node, 'second broken');
+    powerOn(node);
+    const empty = full(node);
+    expect(() => shutDown(node)).toThrow('no space left on the disk');
+    empty();
+    expect(pairOf(node, 'second broken').tries).toBe(1);
+  });
+});
+
+describe('what fails on a boot', () => {
+  test('whatever call of the host fails for good: the boot goes on, with a pair of ours or what was linked', () => {
+    for (const failing of CHANGES) {
+      const node = goodNode();
+      upgraded(node, 'second broken');
+      const mend = intercepted(node, (name, path) => {
+        if (name === failing) throw new HostError('EIO', name, path);
+      });
+      powerOn(node, boot);
+      mend();
+      expect(['first works', 'second broken']).toContain(linked(node));
+      powerOn(node);
+      expect(linked(node)).toBe('second broken');
+    }
+  });
+});
