@@ -20,7 +20,9 @@ export function planText(plan: UpgradePlan, how: How, { tries, patienceSeconds }
           `Kubernetes stops while its datastore is copied (${megabytes(snapshot)}); pods go on, the API does not answer meanwhile`,
         ]),
     `${end}, and Kubernetes ${release.version} is on trial: ${tries} ${tries === 1 ? 'try' : 'tries'} of at most ${Math.ceil(patienceSeconds / 60)} min`,
-    `when it does not become healthy, the node goes back to ${title(from)} by itself`,
+    ...(returnsByItself(plan)
+      ? [`when it does not become healthy, the node goes back to ${title(from)} by itself`]
+      : []),
   ];
   return [
     wrap(printable(`${capital(title(from))} is what this follows.`)),
@@ -28,6 +30,11 @@ export function planText(plan: UpgradePlan, how: How, { tries, patienceSeconds }
     ...steps.map((step) => wrap(printable(`  - ${step}`), '    ')),
     ...(crosses ? crossingText(plan) : []),
   ].join('');
+}
+
+/** Not across a datastore change that nobody can take back. */
+function returnsByItself({ crosses, datastore }: UpgradePlan): boolean {
+  return !crosses || (datastore !== 'several' && datastore !== 'external');
 }
 
 /** Invariant I5, said beforehand. */

@@ -9,7 +9,7 @@ import {
 } from '../download/obtain.ts';
 import { isStrict, verifyImage } from '../download/verify.ts';
 import { Failure } from '../failure.ts';
-import { replaceFile } from '../kubernetes/trees.ts';
+import { makeFolders, replaceFile } from '../kubernetes/trees.ts';
 import { storeFile } from '../model/paths.ts';
 import { openSession, requireRoot, type Session } from './session.ts';
 import { capital, wrap } from './text.ts';
@@ -95,7 +95,24 @@ function chosen({ options }: Invocation): How {
 }
 
 /** The image in the store, with where it came from beside it, verified: until here nothing that runs has changed. */
-function fetchAndVerify({ host, records }: Session, plan: UpgradePlan): void {
+function fetchAndVerify(session: Session, plan: UpgradePlan): void {
+  // Two that write to one unfinished file would spoil it. The records are not held meanwhile: a download may take hours.
+  makeFolders(session.host, '/run/sextant');
+  const lock = session.host.lock('/run/sextant/download.lock', 0);
+  if (!lock)
+    throw new Failure(
+      'busy',
+      'another sextant-node is fetching a release',
+      'try again when it has finished; see: ps -C sextant-node',
+    );
+  try {
+    fetchLocked(session, plan);
+  } finally {
+    lock.release();
+  }
+}
+
+function fetchLocked({ host, records }: Session, plan: UpgradePlan): void {
   const say = (text: string) => host.err(`${text}\n`);
   const isRecorded = records.generations.some(({ files }) =>
     files.some(({ sha256 }) => sha256 === plan.file.sha256),

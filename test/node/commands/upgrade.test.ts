@@ -130,6 +130,25 @@ describe('upgrade', () => {
     expect(node.calls().at(-1)).toBe('systemctl reboot');
   });
 
+  test('across a minor version with several servers promises no way back, and takes no snapshot', () => {
+    place(node.root, '/var/lib/rancher/k3s/server/db/etcd/member/snap/db', 'x');
+    const { code, out } = node.run(['upgrade', '--to', inFolder('v1.34.1+k3s1'), '--dry-run']);
+    expect(code).toBe(0);
+    expectGolden(shown(out), 'test/node/golden/upgrade-several.txt');
+  });
+
+  test('waits for no other download, and says so', () => {
+    const folder = inFolder('v1.33.5+k3s1');
+    place(node.root, '/run/sextant/download.lock', '');
+    const held = node.host.lock('/run/sextant/download.lock', 0);
+    expect(node.run(['upgrade', '--to', folder])).toMatchObject({
+      code: 9,
+      err: expect.stringContaining('another sextant-node is fetching a release'),
+    });
+    held?.release();
+    expect(node.run(['upgrade', '--to', folder]).code).toBe(0);
+  });
+
   test('--dry-run says the same and changes nothing', async () => {
     await serve('v1.34.1+k3s1');
     const before = node.durable();
