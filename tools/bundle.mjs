@@ -54,7 +54,7 @@ const { outputFiles: nodeProgram } = await build({
   define: {
     SEXTANT_NODE_VERSION: JSON.stringify(JSON.parse(readFileSync('package.json', 'utf8')).version),
     SEXTANT_NODE_SOURCE: JSON.stringify(
-      digestOf([...filesBelow('src/node'), 'src/release/node-program/pins.json']),
+      digestOf([...filesBelow('src/node'), 'src/release/node-program/pins.lock.json']),
     ),
   },
   logLevel: 'warning',

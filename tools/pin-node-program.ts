@@ -1,4 +1,4 @@
-// Writes src/release/node-program/pins.json: `npm run pin:node`. Everything is held against Debian's signed index. Run it when the
+// Writes src/release/node-program/pins.lock.json: `npm run pin:node`. Everything is held against Debian's signed index. Run it when the
 // archive has dropped a pinned version (and no mirror or snapshot is at hand), or to take a newer compiler.
 import { readFile, writeFile } from 'node:fs/promises';
 import type { LockedBlob, LockedPackages } from '../src/lock/types.ts';
@@ -96,4 +96,4 @@ const text = JSON.stringify(
       : value,
   2,
 ).replace(/"\\u0000(.*?)\\u0000"/g, (_whole, blob: string) => JSON.parse(`"${blob}"`));
-await writeFile('src/release/node-program/pins.json', `${text}\n`);
+await writeFile('src/release/node-program/pins.lock.json', `${text}\n`);

@@ -92,7 +92,7 @@ export interface FileFacts {
 }
 
 export interface Space {
-  /** Bytes that root may still write. */
+  /** Bytes that may still be written, without the share that the file system keeps for root. */
   readonly free: number;
   readonly total: number;
   /** Files that may still be created; 0 too on file systems that do not count them. */

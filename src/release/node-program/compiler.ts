@@ -12,8 +12,6 @@ import { PINS } from './pins.ts';
  * program. docs/decisions/0005.
  */
 export interface Compiler {
-  /** Says which bytes compile for this target: a part of every cache key. */
-  readonly identity: readonly string[];
   /** File with the licences of the C library that is linked in. */
   readonly libraryLicense: string;
   /** Compiles `source` of `folder` into `object` there. */
@@ -41,6 +39,12 @@ const FLAGS = [
   '-D_GNU_SOURCE',
 ];
 
+/** Says what compiles for a target, and how: a part of every cache key, known without fetching anything. */
+export function compilerIdentity(host: Architecture, target: Architecture): readonly string[] {
+  const inputs = [...PINS.compiler[host].inputs, ...PINS.target[target].inputs];
+  return [`compiler ${COMPILER_VERSION}`, target, ...FLAGS, ...inputs.map(({ sha256 }) => sha256)];
+}
+
 /** Fetches what is pinned, unless it is in the cache. */
 export async function openCompiler(
   context: SourceContext,
@@ -66,12 +70,6 @@ export async function openCompiler(
     });
   };
   return {
-    identity: [
-      `compiler ${COMPILER_VERSION}`,
-      target,
-      ...FLAGS,
-      ...[...PINS.compiler[host].inputs, ...PINS.target[target].inputs].map(({ sha256 }) => sha256),
-    ],
     libraryLicense: join(root, 'usr/share/doc/musl-dev/copyright'),
     async compile(folder, source, object, flags) {
       const headers = [

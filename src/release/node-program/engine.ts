@@ -8,7 +8,7 @@ import type { Architecture } from '../../support/architecture.ts';
 import { sha256, withTemporaryFolder } from '../../support/files.ts';
 import { inStep } from '../../support/progress.ts';
 import { run } from '../../support/subprocess.ts';
-import { type Compiler, fetched, openCompiler } from './compiler.ts';
+import { type Compiler, compilerIdentity, fetched, openCompiler } from './compiler.ts';
 import { nativeFiles, nativeFolder } from './native.ts';
 import { PINS } from './pins.ts';
 
@@ -20,32 +20,28 @@ const ENGINE_SOURCES = ['quickjs', 'libregexp', 'libunicode', 'cutils', 'dtoa'] 
 export const ENGINE_OBJECTS = ENGINE_SOURCES.map((name) => `${name}.o`);
 const OTHERS = ['quickjs.h', 'LICENSE'];
 
-/** QuickJS compiled for one target: a folder of the cache with its objects, its header and its licence. */
-export interface Engine {
-  readonly folder: string;
-  readonly compiler: Compiler;
+/** Says which engine it is: a part of the cache keys of what is linked with it. */
+export function engineIdentity(host: Architecture, target: Architecture) {
+  return {
+    version: ENGINE_VERSION,
+    source: PINS.quickjs.source.sha256,
+    compiler: compilerIdentity(host, target),
+  };
 }
 
-export async function openEngine(
+/** QuickJS compiled for one target: a folder of the cache with its objects, its header and its licence. */
+export async function engineFolder(
   context: SourceContext,
+  compiler: Compiler,
   host: Architecture,
   target: Architecture,
-): Promise<Engine> {
-  const compiler = await openCompiler(context, host, target);
+): Promise<string> {
   const { source, version } = PINS.quickjs;
-  const key = {
-    kind: 'quickjs',
-    version: ENGINE_VERSION,
-    source: source.sha256,
-    compiler: compiler.identity,
-  };
-  const folder = await builtFolder(context, key, async (made) => {
-    const pinned = {
-      suite: PINS.target[target].suite,
-      architecture: target,
-      snapshot: PINS.target[target].snapshot,
-    };
-    const archive = await fetched(() => fetchPackage(source, pinned, context));
+  return builtFolder(context, { kind: 'quickjs', ...engineIdentity(host, target) }, async (made) => {
+    const { suite, snapshot } = PINS.target[target];
+    const archive = await fetched(() =>
+      fetchPackage(source, { suite, architecture: target, snapshot }, context),
+    );
     await inStep(context.progress, `QuickJS ${version} (${target})`, () =>
       withTemporaryFolder(join(context.cache, 'work', 'quickjs'), async (work) => {
         await unpackArchive(archive, work, { name: `quickjs ${version}`, signal: context.signal });
@@ -54,24 +50,25 @@ export async function openEngine(
         for (const name of ENGINE_SOURCES) {
           await compiler.compile(unpacked, `${name}.c`, `${name}.o`, ['-w', `-DCONFIG_VERSION="${said}"`]);
         }
-        for (const name of [...ENGINE_OBJECTS, ...OTHERS])
+        for (const name of [...ENGINE_OBJECTS, ...OTHERS]) {
           await copyFile(join(unpacked, name), join(made, name));
+        }
       }),
     );
   });
-  return { folder, compiler };
 }
 
 /** The program that turns a module into bytecode; it runs on the machine that builds. Bytecode is the same for both targets. */
-export async function bytecodeCompiler(context: SourceContext, host: Architecture): Promise<string> {
-  const { folder: engine, compiler } = await openEngine(context, host, host);
+async function bytecodeCompiler(context: SourceContext, host: Architecture): Promise<string> {
   const native = await nativeFiles();
   const key = {
     kind: 'quickjs-bytecode',
-    compiler: compiler.identity,
+    engine: engineIdentity(host, host),
     source: sha256(native['compile.c'] ?? ''),
   };
   const folder = await builtFolder(context, key, async (made) => {
+    const compiler = await openCompiler(context, host, host);
+    const engine = await engineFolder(context, compiler, host, host);
     await compiler.compile(made, join(nativeFolder(), 'compile.c'), 'compile.o', ['-isystem', engine]);
     await compiler.link(made, ['compile.o', ...ENGINE_OBJECTS.map((name) => join(engine, name))], 'compile');
   });

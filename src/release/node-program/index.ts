@@ -5,7 +5,8 @@ import type { SourceContext } from '../../sources/types.ts';
 import type { Architecture } from '../../support/architecture.ts';
 import { sha256 } from '../../support/files.ts';
 import { inStep } from '../../support/progress.ts';
-import { bytecode, ENGINE_OBJECTS, openEngine } from './engine.ts';
+import { openCompiler } from './compiler.ts';
+import { bytecode, ENGINE_OBJECTS, engineFolder, engineIdentity } from './engine.ts';
 import { NATIVE_PARTS, nativeFiles, nativeFolder, nodeModule } from './native.ts';
 
 export { PINS } from './pins.ts';
@@ -43,16 +44,18 @@ export async function compileModule(
   target: Architecture,
   module: { readonly name: string; readonly text: string },
 ): Promise<string> {
-  const { folder: engine, compiler } = await openEngine(context, host, target);
   const key = {
     kind: NAME,
     version: PROGRAM_VERSION,
-    compiler: compiler.identity,
+    engine: engineIdentity(host, target),
     native: await nativeFiles(),
     module: { ...module, text: sha256(module.text) },
   };
-  const folder = await builtFolder(context, key, (made) =>
-    inStep(context.progress, `${NAME} (${target})`, async () => {
+  // A program that is there needs neither compiler nor engine.
+  const folder = await builtFolder(context, key, async (made) => {
+    const compiler = await openCompiler(context, host, target);
+    const engine = await engineFolder(context, compiler, host, target);
+    await inStep(context.progress, `${NAME} (${target})`, async () => {
       await writeFile(join(made, 'program.c'), await bytecode(context, host, module));
       const flags = ['-Wall', '-Wextra', '-Werror', '-isystem', engine];
       await compiler.compile(made, 'program.c', 'program.o', flags);
@@ -67,8 +70,8 @@ export async function compileModule(
       await compiler.link(made, objects, NAME);
       await chmod(join(made, NAME), 0o755);
       await writeFile(join(made, LICENSES), await licenses(engine, compiler.libraryLicense));
-    }),
-  );
+    });
+  });
   return join(folder, NAME);
 }
 

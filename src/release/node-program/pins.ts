@@ -1,6 +1,6 @@
 import type { LockedBlob, LockedPackages } from '../../lock/types.ts';
 import type { Architecture } from '../../support/architecture.ts';
-import pinned from './pins.json' with { type: 'json' };
+import pinned from './pins.lock.json' with { type: 'json' };
 
 /**
  * Every byte that sextant-node is compiled from and with, besides its own sources. They belong to this program and not to a recipe: a
