@@ -26,13 +26,17 @@ test('long random runs of the whole world hold every invariant', () => {
         fc.property(fc.array(fc.nat(9999), { minLength: 100, maxLength: 300 }), (choices) => {
           const trace: string[] = [];
           let state = start;
-          for (const choice of choices) {
-            const next = steps(world, state);
-            const step = next[choice % next.length];
-            if (!step) break;
-            trace.push(step.label);
-            state = representative(step.to, world.interned, true).state;
-            if (!state.node && window(world, state) === null) promise.check(state, true);
+          try {
+            for (const choice of choices) {
+              const next = steps(world, state);
+              const step = next[choice % next.length];
+              if (!step) break;
+              trace.push(step.label);
+              state = representative(step.to, world.interned, true).state;
+              if (!state.node && window(world, state) === null) promise.check(state, true);
+            }
+          } catch (error) {
+            throw new Error(`${[...trace, (error as Error).message].join('\n')}\n${JSON.stringify(state)}`);
           }
         }),
         { numRuns: 15 },

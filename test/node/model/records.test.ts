@@ -119,9 +119,16 @@ test('what happened is told in words', () => {
     recordWhole: true,
     datastore: 'single',
   });
-  expect(explainGeneration(parsed.records, 2, observation)).toMatchInlineSnapshot(`
+  expect(explainGeneration(parsed.records, 3, observation)).toMatchInlineSnapshot(`
     [
-      "no generation 2",
+      "generation 3 (Kubernetes v1.33.2+k3s1 on Debian 13): bad, Kubernetes did not become healthy in time: the API did not answer for 900 s (2026-11-24T01:15:00Z)",
+      "it runs now",
+      "1 of 3 tries used",
+      "/var/lib/kairos/extensions/sextant/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb/provider-kairos.sysext.raw is missing or cut short",
+      "datastore snapshot taken before its trial: before-2",
+      "2026-11-24T01:00:00Z generation 3: Kubernetes v1.33.2+k3s1 was asked for",
+      "2026-11-24T01:15:00Z generation 3: Kubernetes did not become healthy in time: the API did not answer for 900 s",
+      "2026-11-24T01:15:00Z health silent: the API did not answer for 900 s",
     ]
   `);
 });

@@ -41,7 +41,7 @@ export function good(records: Records): readonly Generation[] {
 }
 
 /** I2: a pair that was not good runs only where no good one could, or on the trial that was asked for in this slot, a counted one. */
-export function checkChoice(
+function checkFallback(
   world: World,
   before: Records,
   after: State,
@@ -49,8 +49,6 @@ export function checkChoice(
   runs: number,
   writable: boolean,
 ): void {
-  checkNotNothing(world, before, after, node, runs, writable);
-  checkNewest(world, before, after, node, runs);
   const here = good(before).filter(
     (pair) => osOf(pair) === node.os && runnable(world, before, after, pair, writable),
   );
@@ -71,6 +69,20 @@ export function checkChoice(
     throw new Violation('I1', 'a trial runs and its try is not counted');
 }
 
+/** All that holds for what a boot runs. */
+export function checkChoice(
+  world: World,
+  before: Records,
+  after: State,
+  node: Node,
+  runs: number,
+  writable: boolean,
+): void {
+  checkFallback(world, before, after, node, runs, writable);
+  checkNotNothing(world, before, after, node, runs, writable);
+  checkNewest(world, before, after, node, runs);
+}
+
 /** First: a node that could run something runs something; nothing is given up for nothing. */
 function checkNotNothing(
   world: World,
@@ -86,6 +98,7 @@ function checkNotNothing(
     (pair) =>
       osOf(pair) === node.os &&
       after.store & (1 << setOfPair(pair)) &&
+      runnable(world, before, after, pair) &&
       (world.scope.datastore === 'agent' || minorOf(setOfPair(pair)) >= reached),
   );
   if (able.length > 0) throw new Violation('first', 'nothing runs although something could');
