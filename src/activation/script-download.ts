@@ -107,6 +107,10 @@ enable_file() {
   mkdir -p "$store/active" || return 1
   printf '%s' "$root_hash" >"$folder/.roothash" || return 1
   mv -f "$folder/.roothash" "$folder/$name.sysext.roothash" || return 1
+  # For sextant-node, which finds later releases by it. For root alone: an address may hold a password.
+  rm -f "$folder/.url"
+  (umask 077 && printf '%s\\n' "$url" >"$folder/.url") || return 1
+  mv -f "$folder/.url" "$folder/$name.sysext.url" || return 1
   target="../sextant/$sha256/$name.sysext.raw"
   [ "$(readlink "$link")" = "$target" ] && return 0
   switch_link "$target" "$link" || return 1

@@ -50,9 +50,22 @@ END
 
 linked() { [ -e "$file" ] && [ "$(readlink -f "$run_link")" = "$(readlink -f "$file")" ]; }
 
+# sextant-node pins what it links. Under the strict policy it need not; where that cannot stay in force, this is made up for.
+pin_linked() {
+  image=$(readlink -f "$run_link")
+  kept_hash="\${image%.raw}.roothash"
+  sidecar="$enabled/$name.sysext.roothash"
+  if [ "$policy" = pin ] && [ ! -e "$sidecar" ] && [ -s "$kept_hash" ]; then
+    cat "$kept_hash" >"$enabled/.sextant-pin" && mv -f "$enabled/.sextant-pin" "$sidecar"
+  fi
+}
+
 # Pins the file that is linked, and only that one: a root hash of another file would make the merge fail.
 pin() {
-  has_records && return 0
+  if has_records; then
+    [ "$command" = prepare ] || pin_linked
+    return 0
+  fi
   sidecar="$enabled/$name.sysext.roothash"
   hash=
   if [ "$policy" = pin ] && [ -e "$run_link" ]; then

@@ -34,6 +34,9 @@ export interface NodePaths {
   readonly searchPath: string;
   /** Folder of systemd's helper programs. */
   readonly systemd: string;
+  /** sextant-node as the extension carries it, and where its records are. */
+  readonly nodeProgram: string;
+  readonly records: string;
 }
 
 export const NODE_PATHS: NodePaths = {
@@ -45,6 +48,8 @@ export const NODE_PATHS: NodePaths = {
   console: '/dev/console',
   searchPath: '/usr/sbin:/usr/bin:/sbin:/bin',
   systemd: '/usr/lib/systemd',
+  nodeProgram: '/usr/lib/sextant/sextant-node',
+  records: '/opt/sextant/records',
 };
 
 function quote(text: string): string {
@@ -58,7 +63,8 @@ function forEach(names: readonly string[], command: string): string[] {
 /**
  * The POSIX shell script that activates the extension after a merge (design decision 6): accounts, modules, sysctl and factory
  * copies, the plug-in's link, the cloud-config the extension ships, then the units that are enabled but that PID 1 did not start,
- * because it computed its boot transaction before they existed. It can run any number of times and always ends with 0.
+ * because it computed its boot transaction before they existed, and at last sextant-node where there is none. It can run any number of
+ * times and always ends with 0.
  *
  * `kairos-agent run-stage` reads the node's own cloud-config folders as well, whatever it is told (v2.31.4, pkg/utils/runstage.go);
  * so the extension's files use a stage of their own, "sextant", and no boot stage runs twice.
@@ -215,6 +221,18 @@ start_enabled() {
   done
 }
 
-${['lock', ...preparations, 'link_plugin', 'run_cloud_config', 'start_enabled', 'exit 0'].join('\n')}
+# Where sextant-node has no record it takes this node over (design decision 6), unless the node's settings forbid it. Beside the boot,
+# because it reads the whole image; it copies itself out of the extension, and no other command of it ever runs from here.
+adopt_node() {
+  [ -x ${quote(paths.nodeProgram)} ] || return
+  for record in ${quote(paths.records)}/*; do
+    [ -e "$record" ] && return
+  done
+  is_reached sextant-adopt.service && return
+  attempt systemd-run --no-block --collect --quiet --unit=sextant-adopt --description='Take this node over for sextant-node' \
+    ${quote(paths.nodeProgram)} adopt --auto && say "sextant-node takes this node over; see: journalctl -u sextant-adopt"
+}
+
+${['lock', ...preparations, 'link_plugin', 'run_cloud_config', 'start_enabled', 'adopt_node', 'exit 0'].join('\n')}
 `;
 }

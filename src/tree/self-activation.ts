@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { type ActivationContent, activateScript } from './activate-script.ts';
+import { type ActivationContent, activateScript, NODE_PATHS } from './activate-script.ts';
 import { generated } from './content.ts';
 import type { Planned } from './plan.ts';
 import { CLOUD_CONFIG_FOLDER, UNIT_FOLDER } from './rules.ts';
@@ -10,7 +10,7 @@ import { byBytes } from './walk.ts';
 export const ACTIVATE_PATH = '/usr/lib/sextant/activate';
 
 /** Where sextant-node travels. It is copied to /opt/sextant and never runs from here: what repairs a node is outside the extension. */
-const NODE_PROGRAM_PATH = '/usr/lib/sextant/sextant-node';
+const NODE_PROGRAM_PATH = NODE_PATHS.nodeProgram;
 
 /** Component that the program counts as, apart from what sextant writes. */
 export const NODE_PROGRAM_COMPONENT = 'sextant-node';

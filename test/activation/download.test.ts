@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sha256 } from '../../src/support/files.ts';
@@ -42,6 +42,14 @@ test('a first boot downloads, enables, pins and merges', async () => {
   expect(code, said).toBe(0);
   expect(said).toContain('dm-verity in use');
   await expectInstalled();
+});
+
+test('where the file came from stays beside it, for sextant-node and root alone', async () => {
+  const { url } = await serve('good');
+  await node.command('run');
+  const origin = node.file(image).replace(/raw$/, 'url');
+  expect(await readFile(origin, 'utf8')).toBe(`${url}\n`);
+  expect((await stat(origin)).mode & 0o777).toBe(0o600);
 });
 
 test('a second run fetches and restarts nothing', async () => {

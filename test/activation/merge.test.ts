@@ -310,6 +310,8 @@ describe('once sextant-node has records', () => {
     await node.set('agent-since', '1');
     expect((await node.command('run')).code).toBe(0);
     expect(node.merged()).toBe(true);
+    // Held to the root hash that is kept beside the file, where sextant-node has not pinned it.
+    expect(await node.verified()).toBe(true);
     expect((await node.calls()).at(-1)).toBe(AGENT_RESTART);
   });
 });

@@ -235,3 +235,44 @@ describe('units of the extension that are enabled on the node', () => {
     expect(await node.console()).toContain('systemctl start --no-block k3s.service failed');
   });
 });
+
+describe('sextant-node', () => {
+  const carried = async () => {
+    await mkdir(join(root, 'usr/lib/sextant'), { recursive: true });
+    await writeFile(node.paths.nodeProgram, '#!/bin/sh\n', { mode: 0o755 });
+  };
+  const adoptions = async () => (await node.calls()).filter((call) => call.startsWith('systemd-run'));
+
+  it('takes over a node that has no record, beside the boot and after all else', async () => {
+    await carried();
+    const { stdout, stderr } = await node.activate();
+    expect(stderr).toBe('');
+    expect(stdout.trim().split('\n').at(-1)).toContain('sextant-node takes this node over');
+    expect(await adoptions()).toEqual([
+      `systemd-run --no-block --collect --quiet --unit=sextant-adopt --description=Take this node over for sextant-node ${node.paths.nodeProgram} adopt --auto`,
+    ]);
+  });
+
+  it('is left alone where it has a record, where it is at it already, and where the extension has none', async () => {
+    await node.activate();
+    expect(await adoptions()).toEqual([]);
+    await carried();
+    await node.state('sextant-adopt.service', { ActiveState: 'activating' });
+    await node.activate();
+    expect(await adoptions()).toEqual([]);
+    await node.state('sextant-adopt.service', { ActiveState: 'inactive' });
+    await mkdir(node.paths.records, { recursive: true });
+    await writeFile(join(node.paths.records, '.generations.new'), 'begun');
+    await node.activate();
+    expect(await adoptions()).toHaveLength(1);
+    await writeFile(join(node.paths.records, 'generations.json'), '{}');
+    await node.activate();
+    expect(await adoptions()).toEqual([]);
+  });
+
+  it('that cannot be started is said, and never fails the activation', async () => {
+    await carried();
+    await node.fail('systemd-run');
+    expect((await node.activate()).stderr).toContain('failed with exit code 7: no systemd-run today');
+  });
+});

@@ -61,6 +61,8 @@ export async function fakeNode(root: string, content: Partial<ActivationContent>
     console: join(root, 'console'),
     searchPath: `${bin}:/usr/bin:/bin`,
     systemd: bin,
+    nodeProgram: join(root, 'usr/lib/sextant/sextant-node'),
+    records: join(root, 'opt/sextant/records'),
   };
   const plugin = join(root, 'usr/local/bin/agent-provider-kairos');
   for (const folder of [
@@ -80,6 +82,7 @@ export async function fakeNode(root: string, content: Partial<ActivationContent>
     'systemd-sysusers',
     'systemd-sysctl',
     'systemd-modules-load',
+    'systemd-run',
   ]) {
     await writeFile(join(bin, name), RECORDER(root, name), { mode: 0o755 });
   }

@@ -51,8 +51,8 @@ function slotTable(slots: readonly SlotFacts[]): string {
   const rows = slots.map(({ slot, running, os, generation }) => [
     `  ${slot}`,
     running ? 'runs now' : '',
-    generation === null ? 'nothing' : `generation ${generation}`,
-    short(os ?? 'not known yet', 36),
+    generation !== null ? `generation ${generation}` : os === null ? 'not known' : 'nothing',
+    short(os ?? 'not known', 36),
   ]);
   return section('Slots', table([['  SLOT', '', 'BOOTS', 'OPERATING SYSTEM'], ...rows]));
 }

@@ -1,17 +1,21 @@
 /** Width of the plainest terminal. */
 export const WIDTH = 80;
 
-/** A paragraph in lines of at most `WIDTH` characters; `indent` is in front of all but the first, whose own text may be indented already. */
+/** A paragraph in lines of at most `WIDTH` characters; its own leading spaces stay, `indent` is in front of all other lines. */
 export function wrap(text: string, indent = ''): string {
+  const [leading = ''] = /^ */.exec(text) ?? [];
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ')) {
-    if (line.trim() !== '' && line.length + 1 + word.length > WIDTH) {
+  for (const word of text.trim().split(' ')) {
+    const margin = lines.length === 0 ? leading : indent;
+    if (line === '') line = margin + word;
+    else if (line.length + 1 + word.length <= WIDTH || line.trim() === '-') line += ` ${word}`;
+    else {
       lines.push(line);
       line = indent + word;
-    } else line = line === '' && lines.length === 0 ? word : `${line} ${word}`;
+    }
   }
-  return [...lines, line].map((one) => `${one.trimEnd()}\n`).join('');
+  return [...lines, line].map((one) => `${one}\n`).join('');
 }
 
 /** Columns as wide as their widest cell, two spaces between; the last one is not padded. */

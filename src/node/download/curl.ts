@@ -1,6 +1,6 @@
 import { Failure } from '../failure.ts';
 import { DEFAULT_ENVIRONMENT, type Host, type RunResult } from '../host/host.ts';
-import { replaceFile } from '../kubernetes/trees.ts';
+import { makeFolders, replaceFile } from '../kubernetes/trees.ts';
 import { runProgram } from '../programs.ts';
 import { shownAddress } from './address.ts';
 
@@ -53,6 +53,7 @@ export function curlToFile(
 
 /** A small text; throws `network` or `input` as what the address answers deserves. */
 export function curlText(host: Host, address: string, limit: number): string {
+  makeFolders(host, '/run/sextant');
   const file = `/run/sextant/.fetched-${Math.floor(Math.random() * 1e9)}`;
   try {
     const answer = curl(host, address, [

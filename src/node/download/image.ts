@@ -5,7 +5,7 @@ import type { Host } from '../host/host.ts';
 export interface Part {
   readonly offset: number;
   readonly size: number;
-  /** Its unique partition UUID as 32 hexadecimal digits in the order of the text. */
+  /** Its unique partition UUID. */
   readonly uuid: string;
 }
 
@@ -18,14 +18,14 @@ export interface ImageParts {
   readonly rootHash: string;
 }
 
-/** root, root-verity, root-verity-sig of amd64 and arm64 (Discoverable Partitions Specification), without dashes. */
+/** root, root-verity and root-verity-sig of amd64 and arm64 (Discoverable Partitions Specification). */
 const TYPES: Readonly<Record<string, 'root' | 'verity' | 'signature'>> = {
-  '4f68bce3e8cd4db196e7fbcaf984b709': 'root',
-  b921b0451df041c3af444c6f280d3fae: 'root',
-  '2c7357edebd2469daec123d437ec2bf5': 'verity',
-  df3300ced69f4c92978c9bfb0f38d820: 'verity',
-  '41092b059fc84523994f2def0408b176': 'signature',
-  '6db69de629f44758a7a5962190f00ce3': 'signature',
+  '4f68bce3-e8cd-4db1-96e7-fbcaf984b709': 'root',
+  'b921b045-1df0-41c3-af44-4c6f280d3fae': 'root',
+  '2c7357ed-ebd2-46d9-aec1-23d437ec2bf5': 'verity',
+  'df3300ce-d69f-4c92-978c-9bfb0f38d820': 'verity',
+  '41092b05-9fc8-4523-994f-2def0408b176': 'signature',
+  '6db69de6-29f4-4758-a7a5-962190f00ce3': 'signature',
 };
 
 const SECTOR = 512;
@@ -44,7 +44,8 @@ export function imageParts(host: Host, path: string): ImageParts {
     throw wrong('it has no partition table');
   const fields = new DataView(header.buffer, header.byteOffset);
   const [first, count, step] = [long(fields, 72), fields.getUint32(80, true), fields.getUint32(84, true)];
-  if (count > MOST_ENTRIES || step < 128 || step > 4096) throw wrong('its partition table makes no sense');
+  if (count > MOST_ENTRIES || step < 128 || step > 4096 || first * SECTOR > size)
+    throw wrong('its partition table makes no sense');
   const table = host.readBytes(path, first * SECTOR, count * step);
   if (table?.length !== count * step) throw wrong('its partition table is cut short');
   const found: Partial<Record<'root' | 'verity' | 'signature', Part>> = {};
@@ -60,7 +61,7 @@ export function imageParts(host: Host, path: string): ImageParts {
   }
   const { root, verity, signature } = found;
   if (!root || !verity) throw wrong('it has no data with a hash tree');
-  return { root, verity, signature, rootHash: `${root.uuid}${verity.uuid}` };
+  return { root, verity, signature, rootHash: `${root.uuid}${verity.uuid}`.replaceAll('-', '') };
 }
 
 /** 64 bits, little endian; what is past 2^53 is past the end of any file and stays so. */
@@ -71,7 +72,7 @@ function long(view: DataView, at: number): number {
 /** A GUID in the order of its text: the first three fields are little endian (UEFI Specification, appendix A). */
 function guid(view: DataView, at: number): string {
   const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
-  return order
+  const digits = order
     .map((byte) =>
       view
         .getUint8(at + byte)
@@ -79,4 +80,5 @@ function guid(view: DataView, at: number): string {
         .padStart(2, '0'),
     )
     .join('');
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }

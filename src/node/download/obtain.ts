@@ -1,7 +1,8 @@
 import { sha256OfFile } from '../digest.ts';
+import { removeTree } from '../effects/remove-tree.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
-import { makeFolders, requireSpace } from '../kubernetes/trees.ts';
+import { makeFolders, replaceFile, requireSpace } from '../kubernetes/trees.ts';
 import { STORE_FOLDER, storeFile } from '../model/paths.ts';
 import type { ExtensionFile } from '../model/types.ts';
 import { type ReleasePlace, shownAddress } from './address.ts';
@@ -23,6 +24,12 @@ const PART = '.part';
 /** The address that an image came from, beside it; only root may read it, because an address may hold a password. */
 export function originFile(file: ExtensionFile): string {
   return `${STORE_FOLDER}/${file.sha256}/${file.name}.sysext.url`;
+}
+
+/** Its root hash beside it, as the activation keeps it: what can still be pinned when the records cannot be read. */
+export function writeRootHash(host: Host, file: ExtensionFile): void {
+  const path = storeFile(file).replace(/raw$/, 'roothash');
+  if (host.readText(path) !== file.rootHash) replaceFile(host, path, file.rootHash, 0o644);
 }
 
 /**
@@ -82,6 +89,11 @@ export function removeStaleParts(host: Host, keep: string): void {
     const folder = `${STORE_FOLDER}/${digest}`;
     if (host.unlink(`${folder}/${PART}`) && host.list(folder)?.length === 0) host.rmdir(folder);
   }
+}
+
+/** Takes an image that nothing uses out of the store again, with all that is beside it. */
+export function discardImage(host: Host, file: ExtensionFile): void {
+  removeTree(host, `${STORE_FOLDER}/${file.sha256}`);
 }
 
 function isWholeFile(host: Host, path: string, file: ExtensionFile): boolean {

@@ -46,6 +46,7 @@ const MARGIN_BYTES = 64 * 1024 * 1024;
 
 /** `400 MB`, for people. */
 export function megabytes(bytes: number): string {
+  if (bytes < 100_000) return `${Math.ceil(bytes / 1000)} kB`;
   return bytes < 10_000_000 ? `${(bytes / 1_000_000).toFixed(1)} MB` : `${Math.round(bytes / 1_000_000)} MB`;
 }
 

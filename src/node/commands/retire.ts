@@ -1,0 +1,69 @@
+import type { Command } from '../cli/command.ts';
+import { act } from '../effects/actions.ts';
+import { carryOut } from '../effects/execute.ts';
+import { removeTree } from '../effects/remove-tree.ts';
+import { publish } from '../events/publish.ts';
+import { Failure } from '../failure.ts';
+import type { Host } from '../host/host.ts';
+import * as model from '../model/adopt.ts';
+import { runProgram } from '../programs.ts';
+import { exclusively } from '../records-file.ts';
+import { CLOUD_CONFIG_FILE, NODE_PROGRAM } from './node-files.ts';
+import { openSession, requireRoot } from './session.ts';
+import { capital, wrap } from './text.ts';
+
+const RUNTIME_UNITS = ['sextant-watch.service', 'multi-user.target.wants/sextant-watch.service'].map(
+  (name) => `/run/systemd/system/${name}`,
+);
+
+/** Takes a node back to what it was: no Kubernetes of ours, no record, nothing that decides at a boot. */
+export const retire: Command = {
+  name: 'retire',
+  summary: 'stop Kubernetes and give the node back: no extension of ours, no record',
+  words: [],
+  options: [{ name: 'yes', summary: 'really' }],
+  run({ host, options }) {
+    requireRoot(host, 'retire');
+    if (!options.has('yes'))
+      throw new Failure(
+        'usage',
+        'retire: stops Kubernetes on this node, takes our extension out of the merge and forgets every generation',
+        'if that is what you want: sextant-node retire --yes',
+      );
+    // Before the lock: the watch may hold it.
+    runProgram(host, 'systemctl', ['stop', 'sextant-watch.service', 'sextant-upgrade.timer'], {
+      okCodes: [0, 5],
+      timeoutSeconds: 120,
+    });
+    const why = exclusively(host, 60, () => {
+      const { records, observation } = openSession(host);
+      const decision = model.retire(records, observation);
+      carryOut(host, decision, act);
+      publish(host, records, decision.records, false);
+      removeOwn(host);
+      return decision.why;
+    });
+    host.out(wrap(`${capital(why)}. Restart the node to end what still runs of it.`));
+    for (const file of activationFiles(host))
+      host.out(wrap(`${file} would install it again at the next boot: remove it, too.`));
+    host.out('Data of the cluster and the files in the store stay where they are.\n');
+    return 0;
+  },
+};
+
+/** The cloud-config first: without it nothing starts the program, with it alone nothing is started. */
+function removeOwn(host: Host): void {
+  if (host.unlink(CLOUD_CONFIG_FILE)) host.sync('/oem');
+  host.unlink(NODE_PROGRAM);
+  for (const path of RUNTIME_UNITS) host.unlink(path);
+  removeTree(host, '/run/systemd/system/systemd-sysext.service.d/zz-sextant-node.conf');
+  runProgram(host, 'systemctl', ['daemon-reload'], { timeoutSeconds: 120 });
+}
+
+/** Files in /oem that are activations of ours (src/activation): they write that script. */
+function activationFiles(host: Host): string[] {
+  const files = (host.list('/oem') ?? [])
+    .filter((name) => /\.ya?ml$/.test(name))
+    .map((name) => `/oem/${name}`);
+  return files.filter((file) => host.readText(file)?.includes('/run/sextant/activate'));
+}
