@@ -28,6 +28,7 @@ lab: ## every scenario on real core nodes in QEMU (SCENARIOS="name ..." for some
 check: node_modules/.ready ## format, lint, types, unused code, unit tests: under a minute
 	@npx biome check .
 	@npx tsc
+	@npx tsc -p src/node
 	@npx knip
 	@npx vitest run --project unit
 

@@ -4,4 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 node bench/run.mjs bench/startup.ts
 node bench/run.mjs bench/quickstart.ts
+node bench/run.mjs bench/node-program.ts
 node bench/run.mjs bench/image.ts

@@ -16,6 +16,10 @@ try {
     platform: 'node',
     format: 'esm',
     target: 'node20.19',
+    // Some dependencies are CommonJS and ask for Node's own modules through require().
+    banner: {
+      js: "import { createRequire as _cr } from 'node:module'; const require = _cr(import.meta.url);",
+    },
     // Workers are found from the repository, not from where this bundle lies.
     define: { 'import.meta.url': JSON.stringify(`file://${process.cwd()}/build/bench.mjs`) },
   });

@@ -68,3 +68,15 @@ test('a room imports only rooms below it', () => {
   });
   expect(wrong.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
 });
+
+test('the node room uses nothing of Node.js: it runs under QuickJS', () => {
+  const foreign = sourceFiles('src/node')
+    .filter((file) => !file.endsWith('.d.ts'))
+    .flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/(?:from|import|import\()\s*'([^.'][^']*)'/g)].map(
+        ([, specifier]) => `${file} imports ${specifier}`,
+      ),
+    );
+  // The one door to the machine, whose other side is src/node/native.
+  expect(foreign).toEqual(['src/node/host/quickjs.ts imports sextant:native']);
+});

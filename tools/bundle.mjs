@@ -2,7 +2,7 @@
 // workers and the sandbox's programs are files of their own, because other processes start them by path.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const entryPoints = {
@@ -11,16 +11,20 @@ const entryPoints = {
   'sandbox-gate': 'src/hook/sandbox-gate.ts',
 };
 
-const sources = readdirSync('src', { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile())
-  .map((entry) => join(entry.parentPath, entry.name));
-const digest = createHash('sha256');
-for (const path of [...sources, 'package-lock.json'].sort())
-  digest.update(`${path}\0`).update(readFileSync(path));
+const outdir = process.argv[2] ?? 'build';
+const filesBelow = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+const digestOf = (paths) => {
+  const digest = createHash('sha256');
+  for (const path of paths.sort()) digest.update(`${path}\0`).update(readFileSync(path));
+  return digest.digest('hex');
+};
 
-const { outputFiles } = await build({
+const { outputFiles: programs } = await build({
   entryPoints,
-  outdir: process.argv[2] ?? 'build',
+  outdir,
   write: false,
   bundle: true,
   splitting: true,
@@ -29,12 +33,37 @@ const { outputFiles } = await build({
   target: 'node20.19',
   sourcemap: true,
   legalComments: 'none',
-  define: { SEXTANT_SOURCE: JSON.stringify(digest.digest('hex')) },
+  define: { SEXTANT_SOURCE: JSON.stringify(digestOf([...filesBelow('src'), 'package-lock.json'])) },
   logLevel: 'warning',
   chunkNames: 'chunks/[name]-[hash]',
   // Some dependencies are CommonJS and ask for Node's own modules through require().
   banner: { js: "import { createRequire as _cr } from 'node:module'; const require = _cr(import.meta.url);" },
 });
+
+// What `sextant build` compiles sextant-node from: its TypeScript as one module, and its C files. Readable names: stack traces show them.
+const native = 'src/node/native';
+const { outputFiles: nodeProgram } = await build({
+  entryPoints: { 'node-program/main': 'src/node/main.ts' },
+  outdir,
+  write: false,
+  bundle: true,
+  platform: 'neutral',
+  format: 'esm',
+  target: 'es2023',
+  external: ['sextant:native'],
+  define: {
+    SEXTANT_NODE_VERSION: JSON.stringify(JSON.parse(readFileSync('package.json', 'utf8')).version),
+    SEXTANT_NODE_SOURCE: JSON.stringify(
+      digestOf([...filesBelow('src/node'), 'src/release/node-program/pins.lock.json']),
+    ),
+  },
+  logLevel: 'warning',
+});
+const cFiles = readdirSync(native).map((name) => ({
+  path: resolve(outdir, 'node-program', name),
+  contents: readFileSync(join(native, name)),
+}));
+const outputFiles = [...programs, ...nodeProgram, ...cFiles];
 
 // Only what changed is written, by rename: a program that runs from build/ meanwhile keeps what it has.
 for (const { path, contents } of outputFiles) {

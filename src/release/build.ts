@@ -17,6 +17,7 @@ import { checksumsText, verifyChecksums } from './checksums.ts';
 import { materializeComponents } from './components.ts';
 import { addressWords } from './hook-answers.ts';
 import { hookOutcome } from './hook-step.ts';
+import { type CompiledProgram, PINS } from './node-program/index.ts';
 import { readRelease } from './read.ts';
 import { sbomText, sha1sOf } from './sbom.ts';
 import { openTools, type Session, type Tools } from './session.ts';
@@ -86,6 +87,7 @@ export async function buildRelease(request: BuildRequest): Promise<{ release: Re
         build,
         ...(lock.tools.go === undefined ? {} : { go: lock.tools.go.version }),
         erofs: tools.erofsVersion,
+        quickjs: PINS.quickjs.version,
       },
       images,
       activation: 'activation.yaml',
@@ -154,6 +156,7 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
           plugin: recipe.provider.plugin,
           version,
           output: join(work, 'root'),
+          nodeProgram: programFor(tools, architecture),
           getcap: tools.getcap,
           signal: sources.signal,
         }),
@@ -214,6 +217,12 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
       warnings: tree.warnings,
     };
   });
+}
+
+function programFor({ nodePrograms }: Tools, architecture: Architecture): CompiledProgram {
+  const program = nodePrograms[architecture];
+  if (program === undefined) throw new Error(`no sextant-node for ${architecture}`);
+  return program;
 }
 
 function released(session: Session, locked: LockedArchitecture): ReleasedComponent[] {

@@ -6,7 +6,9 @@ import type { Recipe } from '../recipe/schema.ts';
 import type { Architecture } from '../support/architecture.ts';
 import { fileHash, sha256 } from '../support/files.ts';
 import { VERSION } from '../support/version.ts';
+import { NODE_PROGRAM_COMPONENT } from '../tree/self-activation.ts';
 import type { TreeEntry } from '../tree/types.ts';
+import { PINS } from './node-program/pins.ts';
 
 interface SbomRequest {
   readonly recipe: Recipe;
@@ -106,6 +108,12 @@ export function sbomText(request: SbomRequest): string {
     relationships.push(relation(distribution.SPDXID, 'GENERATED_FROM', made.SPDXID));
   }
 
+  for (const [described, type, of] of nodeProgramPackages(architecture)) {
+    packages.set(described.SPDXID, described);
+    relationships.push(relation(of ?? extension.SPDXID, type, described.SPDXID));
+    if (of === undefined) owners.set(NODE_PROGRAM_COMPONENT, described.SPDXID);
+  }
+
   const files = listed.map((entry) => ({
     SPDXID: `SPDXRef-file-${sha256(entry.path).slice(0, 20)}`,
     fileName: `.${entry.path}`,
@@ -150,6 +158,32 @@ function componentPackage(recipe: Recipe, component: LockedComponent): SpdxPacka
     ...(standin ? { comment: 'A stand-in: test equipment, not the real component' } : {}),
   };
 }
+
+/** sextant-node and what is linked into it: package, relationship, and whose; undefined stands for the extension. */
+function nodeProgramPackages(architecture: Architecture): [SpdxPackage, string, string?][] {
+  const program = {
+    ...spdxPackage(`component-${NODE_PROGRAM_COMPONENT}`, NODE_PROGRAM_COMPONENT, VERSION),
+    licenseDeclared: 'Apache-2.0',
+  };
+  const { version, license, source } = PINS.quickjs;
+  const engine = { ...located(source, 'quickjs', 'quickjs', version), licenseDeclared: license };
+  const libraries = PINS.target[architecture].inputs.flatMap((input) => inputPackage(input) ?? []);
+  return [
+    [program, 'CONTAINS'],
+    [engine, 'STATIC_LINK', program.SPDXID],
+    ...libraries.map((library): [SpdxPackage, string, string] => [
+      { ...library, licenseDeclared: LIBRARY_LICENSES[library.name] ?? 'NOASSERTION' },
+      'STATIC_LINK',
+      program.SPDXID,
+    ]),
+  ];
+}
+
+/** Debian packages whose libraries are linked into sextant-node. */
+const LIBRARY_LICENSES: Readonly<Record<string, string>> = {
+  'musl-dev': 'MIT',
+  'libgcc-14-dev': 'GPL-3.0-or-later WITH GCC-exception-3.1',
+};
 
 /** A locked input as a package; undefined for what is not software of its own (module descriptions, checksum files). */
 function inputPackage(input: LockedBlob): SpdxPackage | undefined {

@@ -9,6 +9,7 @@ import { ARCHITECTURE_NAMES, type Architecture, hostArchitecture } from '../supp
 import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
 import { inStep } from '../support/progress.ts';
+import { type CompiledProgram, nodeProgram } from './node-program/index.ts';
 
 /** A recipe opened for work on this machine. */
 export interface Session extends LoadedRecipe {
@@ -56,6 +57,8 @@ export interface Tools {
   readonly hookRoot: string;
   /** Command that runs getcap(8): the one of that root, else this machine's; empty where neither has it. */
   readonly getcap: readonly string[];
+  /** sextant-node for each architecture that is built. */
+  readonly nodePrograms: Readonly<Partial<Record<Architecture, CompiledProgram>>>;
   /** User mode emulator's file for each architecture that this machine cannot run. */
   readonly emulators: Readonly<Partial<Record<Architecture, string>>>;
 }
@@ -84,10 +87,11 @@ export async function openTools(
     );
   };
   const foreign = architectures.filter((architecture) => architecture !== host);
-  const [erofs, hookRoot, qemu] = await Promise.all([
+  const [erofs, hookRoot, qemu, programs] = await Promise.all([
     open('erofs'),
     open('hookRoot'),
     foreign.length > 0 ? open('qemu') : undefined,
+    Promise.all(architectures.map((architecture) => nodeProgram(sources, host, architecture))),
   ]);
   const emulators: Partial<Record<Architecture, string>> = {};
   for (const architecture of foreign)
@@ -97,6 +101,7 @@ export async function openTools(
     erofsVersion: erofsVersion(locked, host),
     hookRoot,
     getcap: getcapCommand(hookRoot),
+    nodePrograms: Object.fromEntries(architectures.map((architecture, at) => [architecture, programs[at]])),
     emulators,
   };
 }

@@ -50,6 +50,8 @@ export interface Release {
     readonly build: string;
     readonly go?: string;
     readonly erofs: string;
+    /** The engine of the sextant-node in it; absent in releases that carry none. */
+    readonly quickjs?: string;
   };
   readonly images: readonly ReleasedImage[];
   readonly activation: string;

@@ -20,7 +20,7 @@ import { type Input, type Planned, type Problem, plan, removedProblems } from '.
 import { findPlugin } from './plugin.ts';
 import { checkPrograms } from './programs.ts';
 import { removeSandboxProxies } from './sandbox-traces.ts';
-import { selfActivation } from './self-activation.ts';
+import { nodeProgram, selfActivation } from './self-activation.ts';
 import type { Tree, TreeEntry, TreeRequest } from './types.ts';
 import { carriedUnits } from './unit-checks.ts';
 import { byBytes, walk } from './walk.ts';
@@ -94,6 +94,7 @@ export async function buildTree(request: TreeRequest): Promise<Tree> {
       },
       planned,
     ),
+    ...(await nodeProgram(request.nodeProgram)),
     generated(releaseFilePath(extensionName), releaseFileText(request)),
   ];
   const dropped = [...outcome.dropped, ...settled.dropped];

@@ -2,6 +2,7 @@ import { ARCHITECTURE_NAMES } from '../support/architecture.ts';
 import { canonicalJson, sha256 } from '../support/files.ts';
 import { VERSION } from '../support/version.ts';
 import { RULES } from './rules.ts';
+import { NODE_PROGRAM_COMPONENT } from './self-activation.ts';
 import type { TreeEntry, TreeRequest } from './types.ts';
 import { byBytes } from './walk.ts';
 
@@ -75,8 +76,8 @@ export function manifest(
       const files = entries.filter(
         (entry) => entry.component === name && entry.kind === 'file' && entry.disposition !== 'dropped',
       );
-      const version =
-        name === 'hook' ? request.version : name === 'sextant' ? VERSION : known.get(name)?.version;
+      const ours = name === 'sextant' || name === NODE_PROGRAM_COMPONENT;
+      const version = name === 'hook' ? request.version : ours ? VERSION : known.get(name)?.version;
       return {
         name,
         ...(version === undefined ? {} : { version }),

@@ -1,11 +1,19 @@
+import { stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { type ActivationContent, activateScript } from './activate-script.ts';
 import { generated } from './content.ts';
 import type { Planned } from './plan.ts';
 import { CLOUD_CONFIG_FOLDER, UNIT_FOLDER } from './rules.ts';
+import type { TreeRequest } from './types.ts';
 import { byBytes } from './walk.ts';
 
 export const ACTIVATE_PATH = '/usr/lib/sextant/activate';
+
+/** Where sextant-node travels. It is copied to /opt/sextant and never runs from here: what repairs a node is outside the extension. */
+const NODE_PROGRAM_PATH = '/usr/lib/sextant/sextant-node';
+
+/** Component that the program counts as, apart from what sextant writes. */
+export const NODE_PROGRAM_COMPONENT = 'sextant-node';
 
 /** Names of the planned files directly in a folder that end in .conf, sorted. */
 function configurationNames(planned: readonly Planned[], folder: string): string[] {
@@ -74,4 +82,25 @@ Upholds=sextant-activate.service
       component: 'sextant',
     },
   ];
+}
+
+/** sextant-node and its notices as files of the extension. */
+export async function nodeProgram({ file, licenses }: TreeRequest['nodeProgram']): Promise<Planned[]> {
+  return Promise.all([
+    programFile(NODE_PROGRAM_PATH, file, 0o755),
+    programFile('/usr/share/sextant/sextant-node.licenses', licenses, 0o644),
+  ]);
+}
+
+async function programFile(path: string, source: string, wanted: number): Promise<Planned> {
+  const { size, mode } = await stat(source);
+  return {
+    path,
+    kind: 'file',
+    mode: wanted,
+    size,
+    content: { source, mode: mode & 0o7777, hardLinks: `${NODE_PROGRAM_COMPONENT}:${source}` },
+    disposition: 'added',
+    component: NODE_PROGRAM_COMPONENT,
+  };
 }

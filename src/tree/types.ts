@@ -57,6 +57,8 @@ export interface TreeRequest {
   readonly version: string;
   /** Empty or absent folder to build the tree in. Files are hard-linked where possible: never write to them in place. */
   readonly output: string;
+  /** sextant-node's executable for `architecture`, and the file of notices that goes with it. */
+  readonly nodeProgram: { readonly file: string; readonly licenses: string };
   /** Command that runs getcap(8); empty where there is none. */
   readonly getcap: readonly string[];
   /** Aborts the work between two files. */

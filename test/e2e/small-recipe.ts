@@ -1,14 +1,14 @@
-import { chmod, constants, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, constants, copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import type { Lock, LockedPackages } from '../../src/lock/types.ts';
-import { openStore } from '../../src/sources/store.ts';
+import { nodeProgram, PINS } from '../../src/release/node-program/index.ts';
 import { type Architecture, hostArchitecture } from '../../src/support/architecture.ts';
 import { cacheFolder } from '../../src/support/context.ts';
 import { sha256 } from '../../src/support/files.ts';
 import { packageFolder } from '../../src/support/package.ts';
-import { silent } from '../../src/support/progress.ts';
 import { buildPlugin } from '../hook/hooks.ts';
+import { compilingContext } from '../node/compiled.ts';
 
 export const VERSION = 'v1.36.3+k3s1';
 const HOST: Architecture = hostArchitecture() ?? 'amd64';
@@ -119,19 +119,26 @@ export const downloaded = (name: string) => ({
   files: [{ from: name, to: `/usr/bin/${name}`, mode: '0755' }],
 });
 
-/** The packages that a small recipe's tools come from: address -> file in the shared cache. Fetches what is not there yet. */
-export async function pinnedPackages(): Promise<Map<string, string>> {
+/**
+ * The packages that a small recipe's tools come from, with or without those that compile sextant-node: address -> file in the shared
+ * cache. Fetches what is not there yet.
+ */
+export async function pinnedPackages(which: 'all' | 'tools' = 'all'): Promise<Map<string, string>> {
   const { erofs, hookRoot } = (await seedLock()).tools;
-  const cache = cacheFolder();
-  const signal = new AbortController().signal;
-  const store = openStore({ cache, mirrors: [], frozen: false, progress: silent, signal });
-  const inputs = [erofs[HOST], hookRoot[HOST]].flatMap((packages) => packages?.inputs ?? []);
+  const { store } = compilingContext();
+  const compiling = which === 'all' ? [PINS.compiler[HOST], PINS.target[HOST]] : [];
+  const inputs = [
+    ...(which === 'all' ? [PINS.quickjs.source] : []),
+    ...[erofs[HOST], hookRoot[HOST], ...compiling].flatMap((packages) => packages?.inputs ?? []),
+  ];
   return new Map(await Promise.all(inputs.map(async (blob) => [blob.url, await store.fetch(blob)] as const)));
 }
 
-/** A cache that holds those packages and nothing else. */
+/** A cache that holds those packages, sextant-node in the place of what compiles it, and nothing else. */
 export async function makeCache(cache: string): Promise<void> {
-  for (const file of (await pinnedPackages()).values()) {
+  const program = dirname((await nodeProgram(compilingContext(), HOST, HOST)).file);
+  await cp(program, join(cache, relative(cacheFolder(), program)), { recursive: true });
+  for (const file of (await pinnedPackages('tools')).values()) {
     const to = join(cache, relative(cacheFolder(), file));
     await mkdir(dirname(to), { recursive: true });
     await copyFile(file, to, constants.COPYFILE_FICLONE);

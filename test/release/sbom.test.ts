@@ -77,6 +77,8 @@ test('every locked input is a package with its digest and its package address', 
     'pkg:golang/a.b/edgevpn@v0.30.2',
     'pkg:golang/c.d/x@v1.0.0%2Bincompatible',
     'pkg:deb/debian/runc@1.1.15%2Bds1-2?arch=amd64',
+    expect.stringMatching(/^pkg:deb\/debian\/musl-dev@.*arch=amd64$/),
+    expect.stringMatching(/^pkg:deb\/debian\/libgcc-14-dev@.*arch=amd64$/),
   ]);
   expect(packages.map(({ name }: { name: string }) => name)).toEqual([
     'provider-kairos',
@@ -87,6 +89,10 @@ test('every locked input is a package with its digest and its package address', 
     'runc',
     'k3s',
     'get.k3s.io',
+    'sextant-node',
+    'quickjs',
+    'musl-dev',
+    'libgcc-14-dev',
   ]);
 });
 
@@ -128,4 +134,25 @@ test('a stand-in says so, and the licence that the recipe names is declared', ()
   expect(packages.find(({ name }: { name: string }) => name === 'edgevpn').licenseDeclared).toBe(
     'Apache-2.0',
   );
+});
+
+test('sextant-node names what is linked into it, with version and licence', () => {
+  const { packages, relationships } = document();
+  const linked = relationships.filter(
+    ({ relationshipType }: { relationshipType: string }) => relationshipType === 'STATIC_LINK',
+  );
+  const named = linked.map(({ relatedSpdxElement }: { relatedSpdxElement: string }) =>
+    packages.find(({ SPDXID }: { SPDXID: string }) => SPDXID === relatedSpdxElement),
+  );
+  expect(
+    linked.every(({ spdxElementId }: { spdxElementId: string }) => /-sextant-node$/.test(spdxElementId)),
+  ).toBe(true);
+  expect(named).toEqual([
+    expect.objectContaining({ name: 'quickjs', versionInfo: '2025.04.26', licenseDeclared: 'MIT' }),
+    expect.objectContaining({ name: 'musl-dev', licenseDeclared: 'MIT' }),
+    expect.objectContaining({
+      name: 'libgcc-14-dev',
+      licenseDeclared: 'GPL-3.0-or-later WITH GCC-exception-3.1',
+    }),
+  ]);
 });

@@ -1,6 +1,8 @@
-import { lstat, readFile, readlink, rm } from 'node:fs/promises';
+import { chmod, lstat, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/support/files.ts';
+import { VERSION } from '../../src/support/version.ts';
 import { buildTree, MANIFEST_PATH, type Tree, type TreeEntry, treeDigest } from '../../src/tree/index.ts';
 import { walk } from '../../src/tree/walk.ts';
 import { elf } from './elf-builder.ts';
@@ -84,6 +86,29 @@ describe('a tree of what the k3s hook wrote', () => {
       /^ID=_any\nARCHITECTURE=(x86-64|arm64)\nEXTENSION_RELOAD_MANAGER=1\n/,
     );
     expect(tree.warnings).toEqual([]);
+  });
+
+  it('carries sextant-node, as the release made it, whatever the mode of that file', async () => {
+    const request = await requestFor(folder, K3S_UPPER);
+    const { file } = request.nodeProgram;
+    await chmod(file, 0o700);
+    const tree = await buildTree(request);
+    expect(entryAt(tree, '/usr/lib/sextant/sextant-node')).toMatchObject({
+      kind: 'file',
+      mode: 0o755,
+      disposition: 'added',
+      component: 'sextant-node',
+      sha256: sha256(await readFile(file)),
+    });
+    const carried = join(tree.root, 'usr/lib/sextant/sextant-node');
+    expect(await readFile(carried)).toEqual(await readFile(file));
+    expect((await stat(carried)).mode & 0o7777).toBe(0o755);
+    expect((await stat(file)).mode & 0o7777).toBe(0o700); // The cache's file is not touched.
+    const { components } = JSON.parse(await text(tree, MANIFEST_PATH));
+    expect(components).toContainEqual(
+      expect.objectContaining({ name: 'sextant-node', version: VERSION, files: 2 }),
+    );
+    expect(await text(tree, 'usr/share/sextant/sextant-node.licenses')).toBe('MIT\n');
   });
 
   it('describes itself in its manifest, all but the manifest', async () => {

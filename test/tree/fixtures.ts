@@ -137,6 +137,10 @@ export async function requestFor(
   upper: Shape,
   changes: Partial<TreeRequest> = {},
 ): Promise<TreeRequest> {
+  const programs = await lay(join(folder, 'programs'), {
+    '/sextant-node': { file: elf({ architecture, content: 'node' }), mode: 0o755 },
+    '/LICENSES': { file: 'MIT\n' },
+  });
   return {
     upper: await lay(join(folder, 'upper'), upper),
     removed: [],
@@ -155,6 +159,7 @@ export async function requestFor(
     architecture,
     plugin: 'agent-provider-kairos',
     version: 'v1.36.3+k3s1',
+    nodeProgram: { file: join(programs, 'sextant-node'), licenses: join(programs, 'LICENSES') },
     getcap: ['true'], // What is laid down here has no capabilities.
     output: join(folder, 'tree'),
     ...changes,

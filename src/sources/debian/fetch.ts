@@ -5,7 +5,7 @@ import type { Step } from '../../support/progress.ts';
 import { statusOf } from '../attempts.ts';
 import type { SourceContext } from '../types.ts';
 import { asked, packageOf, snapshotAddress } from './location.ts';
-import { openSuite, type Trust } from './suite.ts';
+import { debianTrust, openSuite, type Trust } from './suite.ts';
 
 /** What is known of a pinned package besides its bytes. */
 export interface Pinned {
@@ -25,7 +25,7 @@ export async function fetchPackage(
   blob: LockedBlob,
   pinned: Pinned,
   context: SourceContext,
-  trust: Trust,
+  trust: Trust = debianTrust,
   step?: Step,
 ): Promise<string> {
   const { store, signal } = context;
