@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // unit: seconds, no network, no tool that is not on every machine.
+// model: the node's decisions, explored; minutes.
 // judges: the field's own tools decide; they need what `make tools` installs.
 // e2e: recipes/lab.yaml from nothing to a release.
 // guests: scenarios on real core nodes in QEMU.
@@ -24,8 +25,14 @@ export default defineConfig({
     outputFile: { junit: 'test-results/junit.xml' },
     projects: [
       project('unit', ['test/**/*.test.ts'], 30, {
-        exclude: ['test/**/*.judge.test.ts', 'test/**/*.guest.test.ts', 'test/e2e/**'],
+        exclude: [
+          'test/**/*.judge.test.ts',
+          'test/**/*.guest.test.ts',
+          'test/**/*.model.test.ts',
+          'test/e2e/**',
+        ],
       }),
+      project('model', ['test/**/*.model.test.ts'], 900),
       project('judges', ['test/**/*.judge.test.ts'], 900, { exclude: ['test/e2e/**'] }),
       project('e2e', ['test/e2e/**/*.test.ts'], 3600, { fileParallelism: false }),
       project('guests', ['test/**/*.guest.test.ts'], 5400, { fileParallelism: false }),
