@@ -55,7 +55,7 @@ function knownUrl(known: KnownRelease | undefined): string {
   if (known?.url) return known.url;
   throw new Failure(
     'input',
-    'it is not known where the release that runs came from',
+    'the address that the running release came from is not known',
     'name the new one: --to https://HOST/FOLDER/release.json; later ones are then found by version',
   );
 }

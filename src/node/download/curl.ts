@@ -94,7 +94,11 @@ export function networkFailure(address: string, { code, status, said }: CurlAnsw
       'add its authority to the node, or to the activation (caCertificate)',
     );
   if (code === 63)
-    return new Failure('verification', `${shown}: larger than the release says`, 'see where it comes from');
+    return new Failure(
+      'verification',
+      `${shown}: larger than the release says`,
+      'check the place it comes from, and the way to it',
+    );
   if (code === 23)
     return new Failure(
       'filesystem',
