@@ -73,7 +73,7 @@ test('the node room uses nothing of Node.js: it runs under QuickJS', () => {
   const foreign = sourceFiles('src/node')
     .filter((file) => !file.endsWith('.d.ts'))
     .flatMap((file) =>
-      [...readFileSync(file, 'utf8').matchAll(/(?:from|import|import\()\s*'([^.'][^']*)'/g)].map(
+      [...readFileSync(file, 'utf8').matchAll(/(?:from|import|import\()\s*'([^.'\s][^'\s]*)'/g)].map(
         ([, specifier]) => `${file} imports ${specifier}`,
       ),
     );

@@ -27,7 +27,6 @@ export const PROGRAMS = {
     reason: 'reads and clears what GRUB was told about the next boot',
     otherName: 'grub2-editenv',
   },
-  blkid: { required: true, reason: "the identity of a slot's operating system: its file system UUID" },
   mount: { required: true, reason: 'makes the partition of the slots writable while it is changed' },
   umount: { required: true, reason: 'leaves that partition as it was' },
   fsfreeze: { required: true, reason: "writes a file system's journal to its place: GRUB reads no journal" },

@@ -187,7 +187,10 @@ func (o *options) resolve() error {
 		name += "-" + id
 	}
 	o.nodeName, o.nodeIP = name, o.last("node-ip")
-	if o.nodeIP == "" {
+	// As k3s: the network of pods names the interface of the node's own address too.
+	if name := o.last("flannel-iface"); o.nodeIP == "" && name != "" {
+		o.nodeIP = interfaceAddress(name)
+	} else if o.nodeIP == "" {
 		o.nodeIP = outboundAddress()
 	}
 	if net.ParseIP(o.nodeIP) == nil {
@@ -204,6 +207,24 @@ func outboundAddress() string {
 	}
 	defer connection.Close()
 	return connection.LocalAddr().(*net.UDPAddr).IP.String()
+}
+
+// interfaceAddress returns the first IPv4 address of an interface, or nothing.
+func interfaceAddress(name string) string {
+	device, err := net.InterfaceByName(name)
+	if err != nil {
+		return ""
+	}
+	addresses, err := device.Addrs()
+	if err != nil {
+		return ""
+	}
+	for _, address := range addresses {
+		if network, ok := address.(*net.IPNet); ok && network.IP.To4() != nil {
+			return network.IP.String()
+		}
+	}
+	return ""
 }
 
 func warn(format string, values ...any) {

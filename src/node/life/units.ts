@@ -6,6 +6,7 @@ const UNITS = '/run/systemd/system';
 const PROGRAM = '/opt/sextant/bin/sextant-node';
 const WATCH_UNIT = 'sextant-watch.service';
 const WATCHDOG_FILE = '/run/systemd/system.conf.d/10-sextant-trial.conf';
+const PANIC_FILE = '/run/sysctl.d/10-sextant-trial.conf';
 
 /** A file of this boot, gone with it. */
 interface RuntimeFile {
@@ -49,27 +50,34 @@ RuntimeWatchdogSec=${seconds}
 `;
 }
 
+/** Kairos' command line says panic=5; on one that says nothing a panic would wait for someone's hand. */
+const RESTART_AFTER_PANIC = `# While a generation is on trial: a machine that panics is restarted.
+kernel.panic = 10
+`;
+
 /**
  * The units and drop-ins of a boot. The merge's limits sort before those of the activation (zz-sextant.conf), which a person may have
  * chosen. systemd opens the watchdog device as soon as there is one, so it is not looked for here, before its driver is loaded.
  */
-function unitFiles(settings: LifeSettings, onTrial: boolean): RuntimeFile[] {
+function unitFiles(settings: LifeSettings, watchdogWanted: boolean, panicWanted: boolean): RuntimeFile[] {
   return [
     { path: `${UNITS}/${WATCH_UNIT}`, content: WATCH_SERVICE },
     {
       path: `${UNITS}/systemd-sysext.service.d/zz-sextant-node.conf`,
       content: mergeLimits(settings.mergeSeconds),
     },
-    ...(onTrial && settings.watchdogSeconds > 0
+    ...(watchdogWanted && settings.watchdogSeconds > 0
       ? [{ path: WATCHDOG_FILE, content: watchdog(settings.watchdogSeconds) }]
       : []),
+    ...(panicWanted ? [{ path: PANIC_FILE, content: RESTART_AFTER_PANIC }] : []),
   ];
 }
 
 /** Writes them, and the link that starts the watch with the boot. */
 export function writeUnits(host: Host, settings: LifeSettings, onTrial: boolean): void {
-  const wanted = onTrial && !watchdogIsSet(host);
-  for (const { path, content } of unitFiles(settings, wanted)) {
+  const waitsAfterPanic = host.readText('/proc/sys/kernel/panic')?.trim() === '0';
+  const files = unitFiles(settings, onTrial && !watchdogIsSet(host), onTrial && waitsAfterPanic);
+  for (const { path, content } of files) {
     makeParents(host, path);
     host.unlink(path);
     host.writeNew(path, content, 0o644);

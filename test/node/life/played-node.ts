@@ -142,7 +142,7 @@ export function merge(node: PlayedNode): void {
 let boots = 0;
 /** Power-on: what was volatile is gone, immucore has linked what the slot's folder holds, the initramfs stage has run, then the merge. */
 export function powerOn(node: PlayedNode, decide: (host: PlayedNode) => void = boot): void {
-  for (const path of ['/run/extensions', '/run/sextant', '/run/systemd']) {
+  for (const path of ['/run/extensions', '/run/sextant', '/run/systemd', '/run/sysctl.d']) {
     rmSync(join(node.root, path), { recursive: true, force: true });
   }
   folder(node, '/run/systemd/system');

@@ -32,6 +32,19 @@ test('a hang during a trial is for the watchdog, until the verdict', () => {
 });
 
 test.each([
+  ['5\n', undefined],
+  ['0\n', 'kernel.panic = 10'],
+])('a kernel whose panic= is %j during a trial', (panic, setting) => {
+  const node = goodNode();
+  put(node, '/proc/sys/kernel/panic', panic);
+  upgraded(node, 'second works');
+  powerOn(node);
+  const file = node.readText('/run/sysctl.d/10-sextant-trial.conf');
+  if (setting === undefined) expect(file).toBeUndefined();
+  else expect(file).toContain(`\n${setting}\n`);
+});
+
+test.each([
   ['/etc/sextant/settings.json', '{"watchdogSeconds": 0}'],
   ['/etc/systemd/system.conf.d/50-mine.conf', '[Manager]\nRuntimeWatchdogSec=30\n'],
 ])('a watchdog that someone else has set, or that is not wanted, is left alone: %s', (path, text) => {
