@@ -37,6 +37,8 @@ export interface NodePaths {
   /** sextant-node as the extension carries it, and where its records are. */
   readonly nodeProgram: string;
   readonly records: string;
+  /** The node's settings of sextant-node. */
+  readonly settings: string;
 }
 
 export const NODE_PATHS: NodePaths = {
@@ -50,6 +52,7 @@ export const NODE_PATHS: NodePaths = {
   systemd: '/usr/lib/systemd',
   nodeProgram: '/usr/lib/sextant/sextant-node',
   records: '/opt/sextant/records',
+  settings: '/etc/sextant/settings.json',
 };
 
 function quote(text: string): string {
@@ -63,7 +66,7 @@ function forEach(names: readonly string[], command: string): string[] {
 /**
  * The POSIX shell script that activates the extension after a merge (design decision 6): accounts, modules, sysctl and factory
  * copies, the plug-in's link, the cloud-config the extension ships, then the units that are enabled but that PID 1 did not start,
- * because it computed its boot transaction before they existed, and at last sextant-node where there is none. It can run any number of
+ * because it computed its boot transaction before they existed, and at last sextant-node where the settings ask for it. It can run any number of
  * times and always ends with 0.
  *
  * `kairos-agent run-stage` reads the node's own cloud-config folders as well, whatever it is told (v2.31.4, pkg/utils/runstage.go);
@@ -221,10 +224,11 @@ start_enabled() {
   done
 }
 
-# Where sextant-node has no record it takes this node over (design decision 6), unless the node's settings forbid it. Beside the boot,
+# Where sextant-node has no record it takes this node over (design decision 6), if the node's settings ask for it. Beside the boot,
 # because it reads the whole image; it copies itself out of the extension, and no other command of it ever runs from here.
 adopt_node() {
   [ -x ${quote(paths.nodeProgram)} ] || return
+  grep -Eqs '"adopt"[[:space:]]*:[[:space:]]*true' ${quote(paths.settings)} || return
   for record in ${quote(paths.records)}/*; do
     [ -e "$record" ] && return
   done

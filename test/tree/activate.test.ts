@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../../src/support/subprocess.ts';
 import type { ActivationContent } from '../../src/tree/activate-script.ts';
@@ -240,10 +240,12 @@ describe('sextant-node', () => {
   const carried = async () => {
     await mkdir(join(root, 'usr/lib/sextant'), { recursive: true });
     await writeFile(node.paths.nodeProgram, '#!/bin/sh\n', { mode: 0o755 });
+    await mkdir(dirname(node.paths.settings), { recursive: true });
+    await writeFile(node.paths.settings, '{"tries": 2, "adopt": true}');
   };
   const adoptions = async () => (await node.calls()).filter((call) => call.startsWith('systemd-run'));
 
-  it('takes over a node that has no record, beside the boot and after all else', async () => {
+  it('takes over a node that asks for it and has no record, beside the boot and after all else', async () => {
     await carried();
     const { stdout, stderr } = await node.activate();
     expect(stderr).toBe('');
@@ -253,7 +255,11 @@ describe('sextant-node', () => {
     ]);
   });
 
-  it('is left alone where it has a record, where it is at it already, and where the extension has none', async () => {
+  it('is left alone where it is not asked, has a record, is at it already, and where the extension has none', async () => {
+    await node.activate();
+    expect(await adoptions()).toEqual([]);
+    await carried();
+    await writeFile(node.paths.settings, '{"tries": 2, "adopt": false}');
     await node.activate();
     expect(await adoptions()).toEqual([]);
     await carried();

@@ -63,6 +63,7 @@ export async function fakeNode(root: string, content: Partial<ActivationContent>
     systemd: bin,
     nodeProgram: join(root, 'usr/lib/sextant/sextant-node'),
     records: join(root, 'opt/sextant/records'),
+    settings: join(root, 'etc/sextant/settings.json'),
   };
   const plugin = join(root, 'usr/local/bin/agent-provider-kairos');
   for (const folder of [

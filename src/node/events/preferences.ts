@@ -5,7 +5,7 @@ import type { Host } from '../host/host.ts';
 export const PREFERENCES_FILE = '/etc/sextant/settings.json';
 
 export interface Preferences {
-  /** False: the extension does not adopt the node by itself. */
+  /** True: the extension adopts the node by itself after its first merge. */
   readonly adopt: boolean;
   /** Folder for `sextant.prom`; written to only where there is such a folder. */
   readonly textfileFolder: string;
@@ -14,7 +14,7 @@ export interface Preferences {
 }
 
 const DEFAULTS: Preferences = {
-  adopt: true,
+  adopt: false,
   textfileFolder: '/var/lib/node_exporter/textfile_collector',
   nodeLabels: true,
 };

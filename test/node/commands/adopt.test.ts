@@ -105,10 +105,9 @@ describe('adopt', () => {
   test('--auto is quiet where there is nothing to do', () => {
     node.activated(image.bytes, image.rootHash);
     const silent = { code: 0, out: '', err: '' };
-    place(node.root, '/etc/sextant/settings.json', '{"adopt": false}');
     expect(node.run(['adopt', '--auto'])).toEqual(silent);
     expect(existsSync(`${node.root}/opt/sextant`)).toBe(false);
-    unlinkSync(`${node.root}/etc/sextant/settings.json`);
+    place(node.root, '/etc/sextant/settings.json', '{"adopt": true}');
     unlinkSync(`${node.root}/run/cos/active_mode`);
     expect(node.run(['adopt', '--auto'])).toEqual(silent);
     place(node.root, '/run/cos/active_mode', '1');
@@ -121,6 +120,7 @@ describe('adopt', () => {
       node.remove();
       node = fakeNode();
       byHand();
+      place(node.root, '/etc/sextant/settings.json', '{"adopt": true}');
       const { through, wasCut } = cutAfter(node, changes);
       node.run(['adopt', '--auto'], through);
       nothingHalfWritten(node);

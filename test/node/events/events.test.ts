@@ -200,7 +200,7 @@ describe('publish', () => {
     expect(() => readPreferences(host)).toThrow(
       '/etc/sextant/settings.json: adopt: true or false expected; textfileFolder: an absolute path expected; nodeLabels: true or false expected',
     );
-    expect(preferencesOrDefaults(host).preferences.adopt).toBe(true);
+    expect(preferencesOrDefaults(host).preferences.adopt).toBe(false);
     place(root, '/etc/sextant/settings.json', 'tries: 5');
     expect(preferencesOrDefaults(host).problem).toBe('/etc/sextant/settings.json: not a JSON object');
   });
