@@ -53,6 +53,7 @@ export function accepted(outcome: Decision | Refusal): Decision {
 
 /** The effects, with what happened told before the machine goes down. */
 export function carryOutDecision({ host, records }: Session, decision: Decision): Decision {
+  host.deferTermination(); // What was begun is brought to its end, also when the terminal is lost.
   const { effects } = decision;
   const last = effects.at(-1);
   const leaves = last !== undefined && isRestart(last);

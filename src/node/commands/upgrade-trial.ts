@@ -16,6 +16,7 @@ import type { How } from './upgrade-text.ts';
  * when anything fails before the record is durable; after that the record says what the next boot does.
  */
 export function beginTrial(host: Host, plan: UpgradePlan, how: How, again: boolean): Decision {
+  host.deferTermination(); // A lost terminal must not leave Kubernetes stopped.
   return exclusively(host, 60, () => {
     const session = withDatastore(openSession(host, plan.files), plan);
     const snapshot = plan.snapshot === null ? null : newSnapshotName(host, session.records.counter + 1);

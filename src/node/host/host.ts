@@ -60,7 +60,7 @@ export interface Host {
   wallClock(): number;
   /** Sleeps; ends early when the process is asked to end. */
   sleep(seconds: number): void;
-  /** From now on SIGTERM and SIGINT do not end the process at once; `asked()` tells whether one came. For services. */
+  /** From now on SIGTERM, SIGINT and SIGHUP do not end the process at once; `asked()` tells whether one came. */
   deferTermination(): { readonly asked: () => boolean };
 
   /** Arguments after the program's name. */

@@ -45,6 +45,7 @@ FUNCTION(defer_termination)
     struct sigaction action = { .sa_handler = on_termination };
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
     return JS_UNDEFINED;
 }
 
@@ -152,6 +153,7 @@ static void become(char **words, char **environment, int input, int output, int 
     sigaction(SIGPIPE, &plain, NULL);
     sigaction(SIGTERM, &plain, NULL);
     sigaction(SIGINT, &plain, NULL);
+    sigaction(SIGHUP, &plain, NULL);
     sigprocmask(SIG_SETMASK, &none, NULL);
     environ = environment; // execvp() searches the PATH in it.
     if (dup2(input, 0) >= 0 && dup2(output, 1) >= 0 && dup2(error, 2) >= 0)

@@ -11,11 +11,18 @@ const REAL: readonly Case[] = [
     check(real) {
       const { asked } = real.deferTermination();
       expectEqual(asked(), false);
-      real.run(['sh', '-c', 'kill -TERM $PPID']);
+      real.run(['sh', '-c', 'kill -HUP $PPID']); // A terminal that is gone.
       expectEqual(asked(), true);
       const before = real.uptime();
       real.sleep(10);
       expectTrue(real.uptime() - before < 1, 'it did not sleep');
+    },
+  },
+  {
+    name: 'Ctrl-C and an order to end do not break off what must not be',
+    check(real) {
+      real.run(['sh', '-c', 'kill -INT $PPID; kill -TERM $PPID']);
+      expectTrue(real.deferTermination().asked(), 'they were noticed');
     },
   },
   {

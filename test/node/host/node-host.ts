@@ -110,7 +110,7 @@ export function nodeHost(options: NodeHostOptions = {}): Host {
     },
     deferTermination() {
       // Heard only between two turns of Node's loop, so not while a synchronous command is at work.
-      for (const name of ['SIGTERM', 'SIGINT'] as const) {
+      for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
         process.once(name, () => {
           asked = true;
         });
