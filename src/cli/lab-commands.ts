@@ -12,7 +12,7 @@ const coreOption = () =>
     "raw disk or ISO of a Kairos core image (default: the lab's own, made on first use)",
   );
 const releaseOption = () =>
-  new Option('--release <folder>', 'the release to put on the nodes').default('dist');
+  new Option('--release <folder|url>', 'the release to put on the nodes').default('dist');
 const load = () => import('./commands/lab.ts');
 
 /** `sextant lab` and its subcommands. */
@@ -36,7 +36,7 @@ export function labCommand(withContext: WithContext): Command {
       examples(
         'sextant lab up',
         'sextant lab up --nodes 2',
-        'sextant lab up --core kairos-core.iso --release dist',
+        'sextant lab up --core kairos-core.iso --release https://example.org/provider-kairos',
       ),
     )
     .action((options) => withContext(async (context) => (await load()).up(options, context)));

@@ -11,20 +11,28 @@ export function checksumsText(files: Readonly<Record<string, string>>): string {
     .join('');
 }
 
+/** SHA-256 by file name of a SHA256SUMS file. Throws `verification` for what is not one, or names anything outside its folder. */
+export function parseSums(text: string, where: string): ReadonlyMap<string, string> {
+  const sums = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    const [, digest, name] = /^([0-9a-f]{64}) [ *](.+)$/.exec(line) ?? [];
+    if (digest === undefined || name === undefined || name.includes('/') || /^\.\.?$/.test(name)) {
+      throw new SextantError('verification', `${where}: malformed line: ${line.slice(0, 100)}`);
+    }
+    sums.set(name, digest);
+  }
+  return sums;
+}
+
 /**
  * Hashes every file that a release's SHA256SUMS lists. Throws `verification` naming the first file that is missing or differs,
  * `filesystem` when there is no SHA256SUMS.
  */
 export async function verifyChecksums(folder: string, signal?: AbortSignal): Promise<number> {
-  const lines = (await readFile(join(folder, 'SHA256SUMS'), 'utf8'))
-    .split('\n')
-    .filter((line) => line !== '');
-  for (const line of lines) {
-    const match = /^([0-9a-f]{64}) [ *](.+)$/.exec(line);
-    if (!match?.[1] || !match[2] || match[2].includes('/')) {
-      throw new SextantError('verification', `${folder}/SHA256SUMS: malformed line: ${line.slice(0, 100)}`);
-    }
-    const [, expected, name] = match as unknown as [string, string, string];
+  const file = join(folder, 'SHA256SUMS');
+  const sums = parseSums(await readFile(file, 'utf8'), file);
+  for (const [name, expected] of sums) {
     const found = await fileDigest(join(folder, name), signal).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
       throw new SextantError('verification', `${folder}/${name}: is missing, SHA256SUMS lists it`, {
@@ -41,5 +49,5 @@ export async function verifyChecksums(folder: string, signal?: AbortSignal): Pro
       );
     }
   }
-  return lines.length;
+  return sums.size;
 }

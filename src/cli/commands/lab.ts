@@ -13,6 +13,7 @@ import { SCENARIOS } from '../../lab/scenarios/index.ts';
 import { findLab, findNode, labFolder, listLabs } from '../../lab/state.ts';
 import { askLab } from '../../lab/supervisor.ts';
 import { checkArchitecture, checkRoom, claimName, type UpRequest } from '../../lab/up.ts';
+import { releaseFrom } from '../../release/obtain.ts';
 import { readRelease } from '../../release/read.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
@@ -42,7 +43,7 @@ function whole(text: string, option: string, least: number, most: number): numbe
 export async function up(options: UpOptions, context: Context): Promise<void> {
   const request: UpRequest = {
     name: options.name,
-    releaseFolder: resolve(options.release),
+    releaseFolder: await releaseFrom(options.release, context),
     nodes: whole(options.nodes, '--nodes', 1, 9),
     memory: whole(options.memory, '--memory', 1024, 1024 * 1024),
     ...(options.core === undefined ? {} : { core: options.core }),
@@ -250,7 +251,7 @@ export async function test(names: readonly string[], options: TestOptions, conte
     return;
   }
   const scenarios = chosenScenarios(names);
-  const releaseFolder = resolve(options.release);
+  const releaseFolder = await releaseFrom(options.release, context);
   const folder = resolve(options.results, 'lab');
   checkArchitecture(await readRelease(releaseFolder), releaseFolder);
   const accelerator = await findAccelerator(context.signal);
