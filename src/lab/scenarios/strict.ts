@@ -74,30 +74,40 @@ journalctl -b -u systemd-sysext -n 20 --no-pager -o cat | grep -iE '${because}'`
       'policy|signature|required key|key',
       `echo ${Buffer.from(other.pem).toString('base64')} | base64 -d >${certificate}`,
     );
-    await stage.prove(
-      'merged again once its own certificate is back',
-      node,
+    const link = `/run/extensions/${stage.extensionName}.sysext.raw`;
+    await refused(
+      'the same extension without a signature is refused, with the certificate there',
+      'policy|signature|required key|key',
       `cp /run/kept.crt ${certificate}
+readlink -f ${link} >/run/sextant-lab/signed
+curl -sf -o /run/sextant-lab/unsigned.raw '${server.guestUrl}/release/${encodeURIComponent(stage.amd64.file)}'
+[ "$(sha256sum </run/sextant-lab/unsigned.raw)" = '${stage.amd64.sha256}  -' ]
+ln -sfn /run/sextant-lab/unsigned.raw ${link}`,
+    );
+    await stage.prove(
+      'merged again once the signed one is back',
+      node,
+      `ln -sfn "$(cat /run/sextant-lab/signed)" ${link}
 systemctl restart systemd-sysext
 [ -e /usr/lib/extension-release.d/extension-release.${stage.extensionName} ]`,
     );
     await stage.prove(
       'a foreign unsigned extension holds the strict policy back, and is named',
       node,
-      `cp /run/sextant-lab/foreign.raw /run/extensions/foreign.raw 2>/dev/null || truncate -s 1M /run/extensions/foreign.raw
+      `truncate -s 1M /run/extensions/foreign.raw
 sh /run/sextant/activate prepare 2>&1 | tee /run/sextant-lab/said
 grep -F foreign.raw /run/sextant-lab/said
 rm /run/extensions/foreign.raw`,
     );
     await stage.verdict(
       node,
-      'an unsigned extension is refused by the policy in force',
+      'with the foreign one gone the strict policy is in force again, and the signed extension is merged under it',
       `sh /run/sextant/activate prepare
 systemctl daemon-reload
-policy=$(systemctl cat systemd-sysext | sed -n 's/^ExecStart=systemd-sysext refresh --image-policy="\\(.*\\)"$/\\1/p' | tail -n 1)
-[ -n "$policy" ]
-curl -sf -o /run/sextant-lab/unsigned.raw '${server.guestUrl}/release/${encodeURIComponent(stage.amd64.file)}'
-no systemd-dissect --validate --image-policy="$policy" /run/sextant-lab/unsigned.raw`,
+systemctl restart systemd-sysext
+systemctl cat systemd-sysext | grep -F 'root=signed+absent'
+[ -e /usr/lib/extension-release.d/extension-release.${stage.extensionName} ]
+dmsetup table --target verity | grep -F ' ${signed.rootHash} '`,
     );
   },
 };
