@@ -24,7 +24,7 @@ export function armTimer(host: Host, time: string, args: readonly string[]): voi
     throw new Failure(
       'usage',
       `upgrade: --at ${time}: not a time that systemd understands`,
-      'for example "03:30", "Sat 03:30" or "2026-12-05 03:30"; see: systemd-analyze calendar',
+      'for example "03:30", "Sat 03:30" or "*-12-05 03:30"; see: systemd-analyze calendar',
     );
   }
 }
