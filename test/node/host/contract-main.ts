@@ -14,8 +14,8 @@ const REAL: readonly Case[] = [
       real.run(['sh', '-c', 'kill -HUP $PPID']); // A terminal that is gone.
       expectEqual(asked(), true);
       const before = real.uptime();
-      real.sleep(10);
-      expectTrue(real.uptime() - before < 1, 'it did not sleep');
+      real.sleep(60);
+      expectTrue(real.uptime() - before < 30, 'it did not sleep');
     },
   },
   {
@@ -37,8 +37,9 @@ const REAL: readonly Case[] = [
     check(real) {
       const { stdout } = real.run(['cat', '/proc/self/status']);
       const signals = stdout.split('\n').filter((line) => /^Sig(Blk|Ign|Cgt):/.test(line));
+      // The 31 signals that have names: those above are a C library's own, and its posix_spawn leaves two of them ignored.
       expectEqual(
-        signals.map((line) => Number(line.split('\t')[1])),
+        signals.map((line) => Number.parseInt((line.split('\t')[1] ?? '').slice(-8), 16) & 0x7fff_ffff),
         [0, 0, 0],
       );
     },
