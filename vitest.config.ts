@@ -13,6 +13,8 @@ const project = (name: string, include: string[], seconds: number, extra: object
     include,
     testTimeout: seconds * 1000,
     hookTimeout: seconds * 1000,
+    // What is waited for in a test may take as long as a busy machine needs; the usual second is a timed test.
+    expect: { poll: { timeout: Math.min(seconds * 1000, 60_000) } },
     sequence: { groupOrder: order++ },
     ...extra,
   },
