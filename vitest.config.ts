@@ -26,7 +26,7 @@ export default defineConfig({
     reporters: [process.env.CI ? 'verbose' : 'default', 'junit', './test/summary.ts'],
     outputFile: { junit: 'test-results/junit.xml' },
     projects: [
-      project('unit', ['test/**/*.test.ts'], 30, {
+      project('unit', ['test/**/*.test.ts'], 180, {
         exclude: [
           'test/**/*.judge.test.ts',
           'test/**/*.guest.test.ts',
