@@ -1,7 +1,7 @@
 import { Failure } from './failure.ts';
-import type { FileLock, Host } from './host/host.ts';
+import type { Host } from './host/host.ts';
 import type { Observation } from './model/observation.ts';
-import { PREVIOUS_FILE, RECORD_FILE } from './model/paths.ts';
+import { PREVIOUS_FILE, RECORD_FILE, RUN_FOLDER } from './model/paths.ts';
 import { loadRecords, type RecordProblem } from './model/records-text.ts';
 import type { Records } from './model/types.ts';
 
@@ -39,16 +39,28 @@ export function requireRecords(host: Host): LoadedRecords & { readonly records: 
   throw new Failure('input', loaded.problem?.message ?? 'no records', loaded.problem?.hint);
 }
 
-const LOCK_FILE = '/run/sextant/node.lock';
-
 /** Calls `work` as the only sextant-node that changes anything. Throws `busy` when another one does for longer than `waitSeconds`. */
 export function exclusively<T>(host: Host, waitSeconds: number, work: () => T): T {
-  host.mkdir('/run/sextant', 0o755);
-  const lock: FileLock | undefined = host.lock(LOCK_FILE, waitSeconds);
+  return withLock(host, { name: 'node.lock', waitSeconds, busy: 'at work' }, work);
+}
+
+/** What one sextant-node at a time may do. */
+export interface NodeLock {
+  /** File in /run/sextant. */
+  readonly name: string;
+  readonly waitSeconds: number;
+  /** What another one is at, for people. */
+  readonly busy: string;
+}
+
+/** Calls `work` with a lock held. Throws `busy` when another sextant-node has it for longer than `waitSeconds`. */
+export function withLock<T>(host: Host, { name, waitSeconds, busy }: NodeLock, work: () => T): T {
+  host.mkdir(RUN_FOLDER, 0o755);
+  const lock = host.lock(`${RUN_FOLDER}/${name}`, waitSeconds);
   if (!lock)
     throw new Failure(
       'busy',
-      'another sextant-node is at work',
+      `another sextant-node is ${busy}`,
       'try again when it has finished; see: ps -C sextant-node',
     );
   try {

@@ -10,6 +10,7 @@ import { redact } from '../support/http.ts';
 import { inStep } from '../support/progress.ts';
 import { MANIFEST_PATH } from '../tree/manifest.ts';
 import type { TreeEntry } from '../tree/types.ts';
+import { isAddress } from './address.ts';
 
 // Written by another build, perhaps another version: only what is shown is looked at.
 const manifestSchema = z.looseObject({
@@ -94,7 +95,7 @@ export function withExtension<T>(
 
 /** A local path as it is; an http(s) address downloaded into the cache first, with progress. */
 async function localFile(file: string, context: Context): Promise<string> {
-  if (!/^https?:\/\//.test(file)) {
+  if (!isAddress(file)) {
     if ((await stat(file)).isDirectory()) {
       throw new SextantError('input', `${file}: is a folder, an extension is one .raw file`, {
         hint: `name the file in it: ls ${file}/*.raw`,

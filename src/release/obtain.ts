@@ -6,6 +6,7 @@ import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
 import { sha256 } from '../support/files.ts';
 import { redact } from '../support/http.ts';
+import { isAddress } from './address.ts';
 import { parseSums } from './checksums.ts';
 
 const SUMS = 'SHA256SUMS';
@@ -15,7 +16,7 @@ const SUMS = 'SHA256SUMS';
  * file held against its SHA256SUMS. Throws `network` and `verification` naming the address, `input` for an address that holds no release.
  */
 export async function releaseFrom(source: string, context: Context): Promise<string> {
-  if (!/^https?:\/\//.test(source)) return resolve(source);
+  if (!isAddress(source)) return resolve(source);
   const base = source.replace(/\/(release\.json)?$/, '');
   const store = await openStore({ ...context, mirrors: [], frozen: false });
   const address = (name: string) => `${base}/${encodeURIComponent(name)}`;

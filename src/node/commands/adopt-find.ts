@@ -1,16 +1,17 @@
 import { sha256OfFile } from '../digest.ts';
 import { imageParts } from '../download/image.ts';
 import { writeRootHash } from '../download/obtain.ts';
-import { isStrict, verifyImage } from '../download/verify.ts';
+import { verifyImage } from '../download/verify.ts';
 import { Failure } from '../failure.ts';
+import { makeFolders, requireSpace } from '../files.ts';
 import { type Host, HostError } from '../host/host.ts';
 import { clusterVersion } from '../kubernetes/api.ts';
-import { makeFolders, requireSpace } from '../kubernetes/trees.ts';
-import { ENABLED_FOLDER, STORE_FOLDER, storeFile } from '../model/paths.ts';
+import { ENABLED_FOLDER, linkName, MERGED_RELEASES, STORE_FOLDER, storeFile } from '../model/paths.ts';
 import type { ExtensionFile } from '../model/types.ts';
+import { isStrict } from '../observe/policy.ts';
+import { finalTarget } from '../observe/store.ts';
 import { findProgram, runProgram } from '../programs.ts';
 
-const RELEASE_FILES = '/usr/lib/extension-release.d';
 const PREFIX = 'extension-release.';
 
 /** An extension that is merged now and can be taken over. */
@@ -23,7 +24,7 @@ export interface Merged {
 
 /** The merged extension of that name, or the one that sextant built. Throws `refused` where it is not clear which, or there is none. */
 export function findMerged(host: Host, wanted: string | undefined): Merged {
-  const merged = (host.list(RELEASE_FILES) ?? [])
+  const merged = (host.list(MERGED_RELEASES) ?? [])
     .filter((file) => file.startsWith(PREFIX))
     .map((file) => ({ name: file.slice(PREFIX.length), version: builtVersion(host, file) }));
   const fitting = merged.filter(({ name, version }) => (wanted === undefined ? version : name === wanted));
@@ -54,34 +55,19 @@ export function findMerged(host: Host, wanted: string | undefined): Merged {
 
 /** What sextant writes into every extension (src/tree/manifest.ts); undefined for those of others. */
 function builtVersion(host: Host, file: string): string | undefined {
-  const text = host.readText(`${RELEASE_FILES}/${file}`) ?? '';
+  const text = host.readText(`${MERGED_RELEASES}/${file}`) ?? '';
   return /^SEXTANT_KUBERNETES_VERSION="(.+)"$/m.exec(text)?.[1];
 }
 
 function imageOf(host: Host, name: string): string {
-  let path = `${ENABLED_FOLDER}/${name}.sysext.raw`;
-  for (let hops = 0; hops < 8; hops += 1) {
-    const kind = host.lstat(path)?.kind;
-    if (kind === 'file') return path;
-    if (kind !== 'link') break;
-    path = resolved(path, host.readlink(path) ?? '');
-  }
+  const link = `${ENABLED_FOLDER}/${linkName({ name })}`;
+  const path = finalTarget(host, link);
+  if (host.lstat(path)?.kind === 'file') return path;
   throw new Failure(
     'refused',
-    `${ENABLED_FOLDER}/${name}.sysext.raw: leads to no image file`,
+    `${link}: leads to no image file`,
     'only an extension that Kairos enabled as NAME.sysext.raw can be taken over',
   );
-}
-
-/** What a link's target is from where the link lies. */
-function resolved(link: string, target: string): string {
-  if (target.startsWith('/')) return target;
-  const parts = link.split('/').slice(0, -1);
-  for (const part of target.split('/')) {
-    if (part === '..') parts.pop();
-    else if (part !== '.' && part !== '') parts.push(part);
-  }
-  return parts.join('/');
 }
 
 /**

@@ -1,10 +1,11 @@
+import { reloadManager } from '../effects/reload-manager.ts';
 import { Failure } from '../failure.ts';
+import { replaceFile } from '../files.ts';
 import type { Host } from '../host/host.ts';
-import { makeFolders, replaceFile } from '../kubernetes/trees.ts';
 import { readSettings } from '../life/settings.ts';
-import { writeUnits } from '../life/units.ts';
+import { WATCH_UNIT, writeUnits } from '../life/units.ts';
 import { findPrograms, runProgram } from '../programs.ts';
-import { CARRIED_PROGRAM, CLOUD_CONFIG, CLOUD_CONFIG_FILE, NODE_PROGRAM } from './node-files.ts';
+import { CLOUD_CONFIG, CLOUD_CONFIG_FILE } from './cloud-config.ts';
 
 /** Throws `tool` naming every required program that this node lacks. */
 export function requirePrograms(host: Host): void {
@@ -15,18 +16,6 @@ export function requirePrograms(host: Host): void {
     `this node lacks ${missing.map(({ name }) => name).join(', ')}`,
     'see what each is for: sextant-node doctor',
   );
-}
-
-/** The program outside of the extension that it must be able to repair; from the extension, else this very one. */
-export function installProgram(host: Host): void {
-  const folder = NODE_PROGRAM.slice(0, NODE_PROGRAM.lastIndexOf('/'));
-  const temporary = `${folder}/.sextant-node.new`;
-  makeFolders(host, folder);
-  host.unlink(temporary);
-  host.copyNew(host.stat(CARRIED_PROGRAM) ? CARRIED_PROGRAM : '/proc/self/exe', temporary, 0o755);
-  host.sync(temporary);
-  host.rename(temporary, NODE_PROGRAM);
-  host.sync(folder);
 }
 
 /** The node's own cloud-config. Without a record the program does nothing at a boot, so this may come before it. */
@@ -44,6 +33,6 @@ export function installCloudConfig(host: Host): void {
 /** The units that later boots get before the merge, for this one, and the watch begun. */
 export function startWatch(host: Host): void {
   writeUnits(host, readSettings(host).settings, false);
-  runProgram(host, 'systemctl', ['daemon-reload'], { timeoutSeconds: 120 });
-  runProgram(host, 'systemctl', ['start', '--no-block', 'sextant-watch.service']);
+  reloadManager(host);
+  runProgram(host, 'systemctl', ['start', '--no-block', WATCH_UNIT]);
 }

@@ -5,15 +5,16 @@ import { preferencesOrDefaults } from '../events/preferences.ts';
 import { publish } from '../events/publish.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
-import { readSettings } from '../life/settings.ts';
+import { installProgram } from '../life/program.ts';
+import { readSettings, trialSettings } from '../life/settings.ts';
 import * as model from '../model/adopt.ts';
 import { enabledLinks } from '../model/links.ts';
 import { observe } from '../observe/observe.ts';
 import { bootedSlot } from '../observe/slot.ts';
 import { exclusively, readRecords } from '../records-file.ts';
+import { accepted, requireRoot } from '../session.ts';
 import { findMerged, takeIntoStore } from './adopt-find.ts';
-import { installCloudConfig, installProgram, requirePrograms, startWatch } from './adopt-install.ts';
-import { accepted, requireRoot } from './session.ts';
+import { installCloudConfig, requirePrograms, startWatch } from './adopt-install.ts';
 import { capital, wrap } from './text.ts';
 
 /** Takes a node over: what runs is the first generation from now on. */
@@ -61,8 +62,7 @@ function takeOver(host: Host, name: string | undefined): string {
   const file = takeIntoStore(host, merged, (text) => host.err(`${text}\n`));
   const files = [file];
   const observation = observe(host, { records, files, recordFile: 'other' });
-  const { tries, patienceSeconds, settleSeconds } = readSettings(host).settings;
-  const settings = { tries, patienceSeconds, settleSeconds };
+  const settings = trialSettings(readSettings(host).settings);
   const decision = accepted(
     model.adopt(records, observation, { files, kubernetes: merged.kubernetes, settings }),
   );

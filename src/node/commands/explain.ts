@@ -2,7 +2,7 @@ import { type Command, JSON_OPTION } from '../cli/command.ts';
 import { Failure } from '../failure.ts';
 import { generation } from '../model/change.ts';
 import { explainGeneration } from '../model/explain.ts';
-import { generationNumber, openSession, requireRoot } from './session.ts';
+import { generationNumber, openSession, requireRoot } from '../session.ts';
 import { capital, printable, wrap } from './text.ts';
 
 /** Everything that is known of one generation. */

@@ -1,12 +1,13 @@
 import type { Command } from '../cli/command.ts';
 import { removeTree } from '../effects/remove-tree.ts';
+import { megabytes, sizeOfTree } from '../files.ts';
 import type { Host } from '../host/host.ts';
 import { snapshotNames } from '../kubernetes/snapshot.ts';
-import { megabytes, sizeOfTree } from '../kubernetes/trees.ts';
 import { collect, type Stored, unneededSnapshots } from '../model/housekeeping.ts';
 import { SNAPSHOTS_FOLDER, STORE_FOLDER } from '../model/paths.ts';
+import { storedDigests } from '../observe/store.ts';
 import { exclusively } from '../records-file.ts';
-import { carryOutDecision, openSession, requireRoot } from './session.ts';
+import { carryOutDecision, openSession, requireRoot } from '../session.ts';
 
 /** Removes what no generation needs; what is wanted, good, pinned, running or linked stays. */
 export const gc: Command = {
@@ -41,10 +42,9 @@ export const gc: Command = {
 };
 
 function stored(host: Host): Stored {
-  const digests = (host.list(STORE_FOLDER) ?? []).filter((name) => /^[0-9a-f]{64}$/.test(name));
   return {
     folders: Object.fromEntries(
-      digests.map((digest) => [digest, host.list(`${STORE_FOLDER}/${digest}`) ?? []]),
+      storedDigests(host).map((digest) => [digest, host.list(`${STORE_FOLDER}/${digest}`) ?? []]),
     ),
   };
 }

@@ -1,7 +1,7 @@
 import { type Command, JSON_OPTION } from '../cli/command.ts';
 import type { Records } from '../model/types.ts';
 import { requireRecords } from '../records-file.ts';
-import { requireRoot } from './session.ts';
+import { requireRoot } from '../session.ts';
 import { printable, timeText, wrap } from './text.ts';
 
 interface HistoryEntry {

@@ -1,6 +1,6 @@
 import type { Command } from '../cli/command.ts';
 import * as model from '../model/housekeeping.ts';
-import { decideAndDo, generationNumber, requireRoot } from './session.ts';
+import { decideAndDo, generationNumber, requireRoot } from '../session.ts';
 import { capital, wrap } from './text.ts';
 
 function pinCommand(name: 'pin' | 'unpin', change: typeof model.pin, summary: string): Command {

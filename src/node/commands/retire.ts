@@ -1,20 +1,18 @@
 import type { Command } from '../cli/command.ts';
 import { act } from '../effects/actions.ts';
 import { carryOut } from '../effects/execute.ts';
-import { removeTree } from '../effects/remove-tree.ts';
 import { publish } from '../events/publish.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
+import { removeUnits, WATCH_UNIT } from '../life/units.ts';
 import * as model from '../model/adopt.ts';
+import { NODE_PROGRAM } from '../model/paths.ts';
 import { runProgram } from '../programs.ts';
 import { exclusively } from '../records-file.ts';
-import { CLOUD_CONFIG_FILE, NODE_PROGRAM } from './node-files.ts';
-import { openSession, requireRoot } from './session.ts';
+import { openSession, requireRoot } from '../session.ts';
+import { CLOUD_CONFIG_FILE } from './cloud-config.ts';
 import { capital, wrap } from './text.ts';
-
-const RUNTIME_UNITS = ['sextant-watch.service', 'multi-user.target.wants/sextant-watch.service'].map(
-  (name) => `/run/systemd/system/${name}`,
-);
+import { UPGRADE_TIMER } from './upgrade-later.ts';
 
 /** Takes a node back to what it was: no Kubernetes of ours, no record, nothing that decides at a boot. */
 export const retire: Command = {
@@ -31,7 +29,7 @@ export const retire: Command = {
         'if that is what you want: sextant-node retire --yes',
       );
     // Before the lock: the watch may hold it.
-    runProgram(host, 'systemctl', ['stop', 'sextant-watch.service', 'sextant-upgrade.timer'], {
+    runProgram(host, 'systemctl', ['stop', WATCH_UNIT, UPGRADE_TIMER], {
       okCodes: [0, 5],
       timeoutSeconds: 120,
     });
@@ -55,9 +53,7 @@ export const retire: Command = {
 function removeOwn(host: Host): void {
   if (host.unlink(CLOUD_CONFIG_FILE)) host.sync('/oem');
   host.unlink(NODE_PROGRAM);
-  for (const path of RUNTIME_UNITS) host.unlink(path);
-  removeTree(host, '/run/systemd/system/systemd-sysext.service.d/zz-sextant-node.conf');
-  runProgram(host, 'systemctl', ['daemon-reload'], { timeoutSeconds: 120 });
+  removeUnits(host);
 }
 
 /** Files in /oem that are activations of ours (src/activation): they write that script. */

@@ -3,10 +3,11 @@ import { snapshotIndex } from '../effects/snapshot.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
 import { generation } from '../model/change.ts';
+import { minor } from '../model/datastore.ts';
 import * as model from '../model/rollback.ts';
 import type { Generation, Records } from '../model/types.ts';
 import { exclusively } from '../records-file.ts';
-import { accepted, carryOutDecision, generationNumber, openSession, requireRoot } from './session.ts';
+import { accepted, carryOutDecision, generationNumber, openSession, requireRoot } from '../session.ts';
 import { capital, wrap } from './text.ts';
 
 /** Back to a pair that was good, by a reboot. */
@@ -59,7 +60,8 @@ function snapshotFor(host: Host, records: Records, to: number | null): string {
     .sort((left, right) => left.id - right.id)
     .filter(takenFrom)
     .map(({ snapshot }) => snapshot as string);
-  const name = names.find((one) => sameMinor(snapshotIndex(host, one).kubernetes, target?.kubernetes ?? ''));
+  const wanted = minor(target?.kubernetes ?? '');
+  const name = names.find((one) => wanted >= 0 && minor(snapshotIndex(host, one).kubernetes) === wanted);
   if (name !== undefined) return name;
   throw new Failure(
     'refused',
@@ -68,9 +70,4 @@ function snapshotFor(host: Host, records: Records, to: number | null): string {
       ? 'snapshots are taken before an upgrade to another minor version, on a single server'
       : `those there are: ${names.map((one) => `${one} of ${snapshotIndex(host, one).kubernetes}`).join(', ')}`,
   );
-}
-
-function sameMinor(left: string, right: string): boolean {
-  const minor = (version: string) => /^v?(\d+\.\d+)\./.exec(version)?.[1];
-  return minor(left) !== undefined && minor(left) === minor(right);
 }

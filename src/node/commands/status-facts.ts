@@ -4,7 +4,7 @@ import { decideBoot } from '../model/decide-boot.ts';
 import { explainNextBoot } from '../model/explain.ts';
 import type { Generation, HealthEntry, Records, UsualSlot } from '../model/types.ts';
 import { missingFiles } from '../model/words.ts';
-import type { Session } from './session.ts';
+import type { Session } from '../session.ts';
 
 /** What `status --json` prints; names stay, new ones may come. */
 export interface StatusFacts {

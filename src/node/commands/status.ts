@@ -1,5 +1,5 @@
 import { type Command, JSON_OPTION } from '../cli/command.ts';
-import { openSession, requireRoot } from './session.ts';
+import { openSession, requireRoot } from '../session.ts';
 import { statusFacts } from './status-facts.ts';
 import { statusText } from './status-text.ts';
 

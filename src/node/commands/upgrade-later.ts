@@ -1,9 +1,10 @@
 import { Failure, toFailure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
+import { NODE_PROGRAM } from '../model/paths.ts';
 import { runProgram } from '../programs.ts';
-import { NODE_PROGRAM } from './node-files.ts';
 
 const UNIT = 'sextant-upgrade';
+export const UPGRADE_TIMER = `${UNIT}.timer`;
 
 /**
  * Arms a timer that runs `upgrade` with these arguments at a time (systemd.time(7), CALENDAR EVENTS). It is of this boot: a restart before
@@ -31,7 +32,7 @@ export function armTimer(host: Host, time: string, args: readonly string[]): voi
 
 /** Takes the timer back; one that is not there is fine. */
 export function disarmTimer(host: Host): void {
-  runProgram(host, 'systemctl', ['stop', `${UNIT}.timer`], { okCodes: [0, 5] });
+  runProgram(host, 'systemctl', ['stop', UPGRADE_TIMER], { okCodes: [0, 5] });
 }
 
 function proxySettings(host: Host): string[] {

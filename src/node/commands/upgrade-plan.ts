@@ -18,7 +18,7 @@ import { snapshotSize } from '../kubernetes/snapshot.ts';
 import { generation } from '../model/change.ts';
 import { minor } from '../model/datastore.ts';
 import type { DatastoreKind, ExtensionFile, Generation, Records } from '../model/types.ts';
-import type { Session } from './session.ts';
+import type { Session } from '../session.ts';
 
 /** What was asked for on the command line. */
 export interface UpgradeWish {

@@ -1,6 +1,6 @@
 import { shownAddress } from '../download/address.ts';
+import { megabytes } from '../files.ts';
 import { minorText } from '../kubernetes/rules.ts';
-import { megabytes } from '../kubernetes/trees.ts';
 import type { Settings } from '../model/types.ts';
 import { title } from '../model/words.ts';
 import { capital, printable, wrap } from './text.ts';

@@ -3,11 +3,12 @@ import { startKubernetes, stopKubernetes } from '../effects/kubernetes-units.ts'
 import { Failure, toFailure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
 import { snapshotNames, takeSnapshot } from '../kubernetes/snapshot.ts';
+import { WATCH_UNIT } from '../life/units.ts';
 import type { Decision } from '../model/effects.ts';
 import * as model from '../model/upgrade.ts';
 import { runProgram } from '../programs.ts';
 import { exclusively } from '../records-file.ts';
-import { accepted, carryOutDecision, openSession, type Session } from './session.ts';
+import { accepted, carryOutDecision, openSession, type Session } from '../session.ts';
 import type { UpgradePlan } from './upgrade-plan.ts';
 import type { How } from './upgrade-text.ts';
 
@@ -29,7 +30,7 @@ export function beginTrial(host: Host, plan: UpgradePlan, how: How, again: boole
     }
     if (how === 'live') {
       startKubernetes(host, stopped); // the exchange starts only what it stopped itself
-      runProgram(host, 'systemctl', ['restart', '--no-block', 'sextant-watch.service']);
+      runProgram(host, 'systemctl', ['restart', '--no-block', WATCH_UNIT]);
     }
     return decision;
   });

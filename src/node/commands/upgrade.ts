@@ -7,11 +7,13 @@ import {
   requireRoom,
   writeRootHash,
 } from '../download/obtain.ts';
-import { isStrict, verifyImage } from '../download/verify.ts';
+import { verifyImage } from '../download/verify.ts';
 import { Failure } from '../failure.ts';
-import { makeFolders, replaceFile } from '../kubernetes/trees.ts';
+import { replaceFile } from '../files.ts';
 import { storeFile } from '../model/paths.ts';
-import { openSession, requireRoot, type Session } from './session.ts';
+import { isStrict } from '../observe/policy.ts';
+import { withLock } from '../records-file.ts';
+import { openSession, requireRoot, type Session } from '../session.ts';
 import { capital, wrap } from './text.ts';
 import { armTimer, disarmTimer } from './upgrade-later.ts';
 import { planUpgrade, type UpgradePlan } from './upgrade-plan.ts';
@@ -97,19 +99,8 @@ function chosen({ options }: Invocation): How {
 /** The image in the store, with where it came from beside it, verified: until here nothing that runs has changed. */
 function fetchAndVerify(session: Session, plan: UpgradePlan): void {
   // Two that write to one unfinished file would spoil it. The records are not held meanwhile: a download may take hours.
-  makeFolders(session.host, '/run/sextant');
-  const lock = session.host.lock('/run/sextant/download.lock', 0);
-  if (!lock)
-    throw new Failure(
-      'busy',
-      'another sextant-node is fetching a release',
-      'try again when it has finished; see: ps -C sextant-node',
-    );
-  try {
-    fetchLocked(session, plan);
-  } finally {
-    lock.release();
-  }
+  const lock = { name: 'download.lock', waitSeconds: 0, busy: 'fetching a release' };
+  withLock(session.host, lock, () => fetchLocked(session, plan));
 }
 
 function fetchLocked({ host, records }: Session, plan: UpgradePlan): void {

@@ -1,6 +1,7 @@
 import { Failure } from '../failure.ts';
+import { makeFolders, replaceFile } from '../files.ts';
 import { DEFAULT_ENVIRONMENT, type Host, type RunResult } from '../host/host.ts';
-import { makeFolders, replaceFile } from '../kubernetes/trees.ts';
+import { RUN_FOLDER } from '../model/paths.ts';
 import { runProgram } from '../programs.ts';
 import { shownAddress } from './address.ts';
 
@@ -14,8 +15,8 @@ const PROXIES = [
   'ALL_PROXY',
 ];
 /** Authorities that the activation was given besides the node's own. */
-const GIVEN_AUTHORITIES = '/run/sextant/ca.pem';
-const ALL_AUTHORITIES = '/run/sextant/authorities.pem';
+const GIVEN_AUTHORITIES = `${RUN_FOLDER}/ca.pem`;
+const ALL_AUTHORITIES = `${RUN_FOLDER}/authorities.pem`;
 const TRUST_STORES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -53,8 +54,8 @@ export function curlToFile(
 
 /** A small text; throws `network` or `input` as what the address answers deserves. */
 export function curlText(host: Host, address: string, limit: number): string {
-  makeFolders(host, '/run/sextant');
-  const file = `/run/sextant/.fetched-${Math.floor(Math.random() * 1e9)}`;
+  makeFolders(host, RUN_FOLDER);
+  const file = `${RUN_FOLDER}/.fetched-${Math.floor(Math.random() * 1e9)}`;
   try {
     const answer = curl(host, address, [
       '--silent',

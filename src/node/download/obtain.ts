@@ -1,10 +1,11 @@
 import { sha256OfFile } from '../digest.ts';
 import { removeTree } from '../effects/remove-tree.ts';
 import { Failure } from '../failure.ts';
+import { makeFolders, replaceFile, requireSpace } from '../files.ts';
 import type { Host } from '../host/host.ts';
-import { makeFolders, replaceFile, requireSpace } from '../kubernetes/trees.ts';
-import { STORE_FOLDER, storeFile } from '../model/paths.ts';
+import { rootHashFile, STORE_FOLDER, storeFile } from '../model/paths.ts';
 import type { ExtensionFile } from '../model/types.ts';
+import { storedDigests } from '../observe/store.ts';
 import { type ReleasePlace, shownAddress } from './address.ts';
 import { curlToFile, networkFailure } from './curl.ts';
 
@@ -28,7 +29,7 @@ export function originFile(file: ExtensionFile): string {
 
 /** Its root hash beside it, as the activation keeps it: what can still be pinned when the records cannot be read. */
 export function writeRootHash(host: Host, file: ExtensionFile): void {
-  const path = storeFile(file).replace(/raw$/, 'roothash');
+  const path = rootHashFile(storeFile(file));
   if (host.readText(path) !== file.rootHash) replaceFile(host, path, file.rootHash, 0o644);
 }
 
@@ -84,8 +85,8 @@ export function requireRoom(host: Host, file: ExtensionFile, more: number): void
 
 /** Unfinished downloads of anything but `keep`, and folders that are empty without them. */
 export function removeStaleParts(host: Host, keep: string): void {
-  for (const digest of host.list(STORE_FOLDER) ?? []) {
-    if (digest === keep || !/^[0-9a-f]{64}$/.test(digest)) continue;
+  for (const digest of storedDigests(host)) {
+    if (digest === keep) continue;
     const folder = `${STORE_FOLDER}/${digest}`;
     if (host.unlink(`${folder}/${PART}`) && host.list(folder)?.length === 0) host.rmdir(folder);
   }

@@ -1,23 +1,17 @@
 import { removeTree } from '../effects/remove-tree.ts';
 import { Failure } from '../failure.ts';
+import { makeFolders } from '../files.ts';
 import type { Host } from '../host/host.ts';
 import { base64Bytes } from '../kubernetes/kubeconfig.ts';
-import { makeFolders } from '../kubernetes/trees.ts';
+import { RUN_FOLDER } from '../model/paths.ts';
 import { runProgram } from '../programs.ts';
 import { type ImageParts, imageParts, type Part } from './image.ts';
 
 /** Certificates that systemd takes signatures of. */
 const CERTIFICATES_FOLDER = '/etc/verity.d';
-/** Written by the activation where the strict policy is in force on this boot. */
-const STRICT_POLICY = '/run/systemd/system/systemd-sysext.service.d/zz-sextant-strict.conf';
 const LARGEST_SIGNATURE = 64 * 1024;
 /** Reads the whole file once, at 5 MB a second for 9 GB. */
 const VERIFY_SECONDS = 1800;
-
-/** True where systemd-sysext merges only what is signed. */
-export function isStrict(host: Host): boolean {
-  return host.stat(STRICT_POLICY) !== undefined;
-}
 
 /**
  * Checks every block of an image against its root hash, and its signature where only signed extensions are merged: what would make the
@@ -72,7 +66,7 @@ function verifySignature(host: Host, path: string, { signature, rootHash }: Imag
     );
   const bytes = signatureBytes(host, path, signature);
   const certificates = (host.list(CERTIFICATES_FOLDER) ?? []).filter((name) => name.endsWith('.crt'));
-  const folder = `/run/sextant/verify-${Math.floor(Math.random() * 1e9)}`;
+  const folder = `${RUN_FOLDER}/verify-${Math.floor(Math.random() * 1e9)}`;
   makeFolders(host, folder, 0o700);
   try {
     host.writeNew(`${folder}/signature`, bytes, 0o600);

@@ -1,6 +1,6 @@
 import { Failure, toFailure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
-import { SNAPSHOTS_FOLDER } from '../model/paths.ts';
+import { folderOf, SNAPSHOTS_FOLDER } from '../model/paths.ts';
 import { runProgram } from '../programs.ts';
 import { removeTree } from './remove-tree.ts';
 
@@ -19,7 +19,7 @@ export interface SnapshotIndex {
 }
 
 /** Copying some gigabytes on slow flash. */
-const COPY_SECONDS = 3600;
+const RESTORE_SECONDS = 3600;
 
 /** Throws `input` for one that is missing or not whole. */
 export function snapshotIndex(host: Host, name: string): SnapshotIndex {
@@ -51,16 +51,16 @@ function parse(text: string): SnapshotIndex | undefined {
  */
 export function restoreSnapshot(host: Host, name: string): void {
   const { folder } = snapshotIndex(host, name);
-  const parent = folder.slice(0, folder.lastIndexOf('/'));
+  const parent = folderOf(folder);
   const [fresh, old] = [`${folder}.sextant-new`, `${folder}.sextant-old`];
   try {
-    copyTree(host, `${SNAPSHOTS_FOLDER}/${name}/data`, fresh);
+    copyTree(host, `${SNAPSHOTS_FOLDER}/${name}/data`, fresh, RESTORE_SECONDS);
   } catch (error) {
     if (!/No space left|quota/.test(toFailure(error).message)) throw error;
     // What is replaced is lost in any case, so it makes room; the record says that the snapshot is still to be put back.
     removeTree(host, folder);
     removeTree(host, old);
-    copyTree(host, `${SNAPSHOTS_FOLDER}/${name}/data`, fresh);
+    copyTree(host, `${SNAPSHOTS_FOLDER}/${name}/data`, fresh, RESTORE_SECONDS);
   }
   syncTree(host, fresh);
   if (host.lstat(folder)) {
@@ -73,9 +73,9 @@ export function restoreSnapshot(host: Host, name: string): void {
 }
 
 /** A copy with owners, modes, times and holes, at a place where there is nothing afterwards but that copy. Not synced. */
-export function copyTree(host: Host, from: string, to: string): void {
+export function copyTree(host: Host, from: string, to: string, timeoutSeconds: number): void {
   removeTree(host, to);
-  runProgram(host, 'cp', ['--archive', '--sparse=auto', from, to], { timeoutSeconds: COPY_SECONDS });
+  runProgram(host, 'cp', ['--archive', '--sparse=auto', '--', from, to], { timeoutSeconds });
 }
 
 /** Every file and folder of a tree to the disk. */

@@ -1,7 +1,7 @@
 import { Failure } from '../failure.ts';
+import { replaceFile } from '../files.ts';
 import { type Host, HostError } from '../host/host.ts';
 import { logEvent } from '../journal.ts';
-import { replaceFile } from '../kubernetes/trees.ts';
 import type { Records } from '../model/types.ts';
 import { eventsBetween } from './changes.ts';
 import { metricsText } from './metrics.ts';

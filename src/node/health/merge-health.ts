@@ -1,10 +1,10 @@
+import { MERGE_SERVICE } from '../effects/merge.ts';
 import type { Host } from '../host/host.ts';
-import { ENABLED_FOLDER, isOurs } from '../model/paths.ts';
+import { ENABLED_FOLDER, isOurs, MERGED_RELEASES } from '../model/paths.ts';
 import type { ExtensionFile } from '../model/types.ts';
 import { enabledExtensions, foreignExtensions } from '../observe/store.ts';
 import { findProgram, runProgram } from '../programs.ts';
 
-const SERVICE = 'systemd-sysext.service';
 /** Kairos' own policy, for a service whose command line does not say one. */
 const USUAL_POLICY = 'root=verity+absent:usr=verity+absent';
 
@@ -12,16 +12,19 @@ const USUAL_POLICY = 'root=verity+absent:usr=verity+absent';
 export type MergeState = 'merged' | 'waiting' | 'failed';
 
 export function mergeState(host: Host, files: readonly ExtensionFile[]): MergeState {
-  const merged = files.every(({ name }) =>
-    host.stat(`/usr/lib/extension-release.d/extension-release.${name}`),
-  );
+  const merged = files.every(({ name }) => host.stat(`${MERGED_RELEASES}/extension-release.${name}`));
   if (merged) return 'merged';
   const state = property(host, 'ActiveState');
   return state === 'activating' || state === 'reloading' ? 'waiting' : 'failed';
 }
 
 function property(host: Host, name: string): string {
-  return runProgram(host, 'systemctl', ['show', '--value', `--property=${name}`, SERVICE]).stdout.trim();
+  return runProgram(host, 'systemctl', [
+    'show',
+    '--value',
+    `--property=${name}`,
+    MERGE_SERVICE,
+  ]).stdout.trim();
 }
 
 /** Which enabled images systemd-sysext refuses, by name with what it says; one refused image fails the whole merge. */

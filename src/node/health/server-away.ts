@@ -1,10 +1,10 @@
 import type { Host } from '../host/host.ts';
+import { AGENT_KUBECONFIGS } from '../kubernetes/api.ts';
 import { parseKubeconfig } from '../kubernetes/kubeconfig.ts';
 import { field, parsed } from './node-ready.ts';
 
 /** k3s' agent reaches its servers through a balancer of its own, which keeps their real addresses here. */
 const BALANCER = '/var/lib/rancher/k3s/agent/etc/k3s-agent-load-balancer.json';
-const KUBECONFIGS = ['/var/lib/rancher/k3s/agent/kubelet.kubeconfig', '/var/lib/k0s/kubelet.conf'];
 const ANSWER_SECONDS = 10;
 
 /**
@@ -24,7 +24,7 @@ function serverAddresses(host: Host): readonly string[] {
     ...(typeof own === 'string' ? [own] : []),
     ...(Array.isArray(listed) ? listed.map((address) => `https://${address}`) : []),
   ];
-  const configured = KUBECONFIGS.map((path) => parseKubeconfig(host.readText(path) ?? '')?.server);
+  const configured = AGENT_KUBECONFIGS.map((path) => parseKubeconfig(host.readText(path) ?? '')?.server);
   const all = known.length > 0 ? known : configured;
   const remote = all.filter(
     (url) => url?.startsWith('https://') && !/^https:\/\/(127\.|localhost|\[::1\])/.test(url),

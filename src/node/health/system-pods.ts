@@ -1,6 +1,7 @@
+import { makeFolders, replaceFile } from '../files.ts';
 import type { Host } from '../host/host.ts';
 import { askApi } from '../kubernetes/api.ts';
-import { makeFolders, replaceFile } from '../kubernetes/trees.ts';
+import { folderOf } from '../model/paths.ts';
 import { field, parsed } from './node-ready.ts';
 
 /** Not among the records: those decide. */
@@ -63,7 +64,7 @@ export function recordBaseline(host: Host, node: string): boolean {
   const unready = unreadyWorkloads(host, node);
   if (unready === undefined) return false;
   const baseline: Baseline = { format: 1, unready };
-  makeFolders(host, BASELINE_FILE.slice(0, BASELINE_FILE.lastIndexOf('/')));
+  makeFolders(host, folderOf(BASELINE_FILE));
   replaceFile(host, BASELINE_FILE, `${JSON.stringify(baseline)}\n`, 0o644);
   return true;
 }

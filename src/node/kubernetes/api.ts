@@ -1,9 +1,10 @@
 import { removeTree } from '../effects/remove-tree.ts';
 import { Failure } from '../failure.ts';
+import { makeFolders } from '../files.ts';
 import type { Host } from '../host/host.ts';
+import { RUN_FOLDER } from '../model/paths.ts';
 import { runProgram } from '../programs.ts';
 import { type Access, base64Bytes, type Pem, parseKubeconfig } from './kubeconfig.ts';
-import { makeFolders } from './trees.ts';
 
 /** Client configurations of this node, an administrator's before the kubelet's own; what each belongs to. */
 const KUBECONFIGS = [
@@ -12,8 +13,11 @@ const KUBECONFIGS = [
   { path: '/var/lib/rancher/k3s/agent/kubelet.kubeconfig', role: 'agent' },
   { path: '/var/lib/k0s/kubelet.conf', role: 'agent' },
 ] as const;
+/** Those of a kubelet. */
+export const AGENT_KUBECONFIGS = KUBECONFIGS.filter((config) => config.role === 'agent').map(
+  ({ path }) => path,
+);
 
-const RUN_FOLDER = '/run/sextant';
 const ANSWER_SECONDS = 10;
 
 /** `server` where this node has an administrator's configuration, `agent` where only a kubelet's, undefined where none yet. */

@@ -1,11 +1,10 @@
 import { removeTree } from '../effects/remove-tree.ts';
-import { type SnapshotIndex, syncTree } from '../effects/snapshot.ts';
+import { copyTree, type SnapshotIndex, syncTree } from '../effects/snapshot.ts';
 import { Failure } from '../failure.ts';
+import { makeFolders, sizeOfTree } from '../files.ts';
 import type { Host } from '../host/host.ts';
 import { SNAPSHOTS_FOLDER } from '../model/paths.ts';
 import { datastoreFolder } from '../observe/datastore.ts';
-import { runProgram } from '../programs.ts';
-import { makeFolders, sizeOfTree } from './trees.ts';
 
 /** Copying at 5 MB a second, the slowest flash that is worth supporting, takes this long for 9 GB. */
 const COPY_SECONDS = 1800;
@@ -34,9 +33,7 @@ export function takeSnapshot(host: Host, name: string, kubernetes: string): void
   removeTree(host, temporary);
   try {
     host.mkdir(temporary, 0o700);
-    runProgram(host, 'cp', ['--archive', '--sparse=auto', '--', folder, `${temporary}/data`], {
-      timeoutSeconds: COPY_SECONDS,
-    });
+    copyTree(host, folder, `${temporary}/data`, COPY_SECONDS);
     const created = new Date(host.wallClock()).toISOString();
     const index: SnapshotIndex = { format: 1, folder, kubernetes, created };
     host.writeNew(`${temporary}/snapshot.json`, `${JSON.stringify(index)}\n`, 0o600);

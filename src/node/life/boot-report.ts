@@ -1,8 +1,10 @@
+import { replaceRuntimeFile } from '../files.ts';
 import type { Host } from '../host/host.ts';
 import { generation } from '../model/change.ts';
 import type { Decision } from '../model/effects.ts';
+import { RUN_FOLDER } from '../model/paths.ts';
 
-const BOOT_REPORT = '/run/sextant/boot.json';
+const BOOT_REPORT = `${RUN_FOLDER}/boot.json`;
 
 /** What this boot runs and why, for people and tools; nothing decides by it. */
 export interface BootReport {
@@ -39,7 +41,5 @@ export function writeBootReport(
     problem,
     milliseconds: Math.round(seconds * 1000),
   };
-  host.unlink(`${BOOT_REPORT}.new`);
-  host.writeNew(`${BOOT_REPORT}.new`, `${JSON.stringify(report, null, 2)}\n`, 0o644);
-  host.rename(`${BOOT_REPORT}.new`, BOOT_REPORT);
+  replaceRuntimeFile(host, BOOT_REPORT, `${JSON.stringify(report, null, 2)}\n`);
 }

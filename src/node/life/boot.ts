@@ -1,4 +1,3 @@
-import { sha256OfFile } from '../digest.ts';
 import { act } from '../effects/actions.ts';
 import { type Actor, execute } from '../effects/execute.ts';
 import { publish } from '../events/publish.ts';
@@ -12,12 +11,12 @@ import { storeFile } from '../model/paths.ts';
 import type { Records } from '../model/types.ts';
 import { observe } from '../observe/observe.ts';
 import { bootedSlot, bootId } from '../observe/slot.ts';
-import { markDamaged } from '../observe/store.ts';
 import { exclusively, readRecords } from '../records-file.ts';
 import { pinAsLinked } from './as-linked.ts';
 import { writeBootReport } from './boot-report.ts';
-import { say } from './say.ts';
-import { type LifeSettings, readSettings } from './settings.ts';
+import { damageOf } from './damage.ts';
+import { attempt, say } from './say.ts';
+import { type LifeSettings, readSettings, trialSettings } from './settings.ts';
 import { writeUnits } from './units.ts';
 
 /** The most that a look for wrong bytes may take before the first try of a pair. */
@@ -106,7 +105,7 @@ function after(failed: Effect, limits: Limits): Limits | undefined {
 
 function look(
   host: Host,
-  { tries, patienceSeconds, settleSeconds }: LifeSettings,
+  settings: LifeSettings,
   { writable, otherSlot, damaged }: Limits,
 ): { readonly before: Records; readonly observation: Observation } {
   const { records, problem, recordFile } = readRecords(host);
@@ -119,7 +118,7 @@ function look(
   };
   const before: Records = {
     ...records,
-    settings: { tries, patienceSeconds, settleSeconds },
+    settings: trialSettings(settings),
     datastore: { ...records.datastore, kind: observation.datastore },
   };
   return { before, observation };
@@ -131,19 +130,12 @@ function damagedFiles(host: Host, before: Records, { runs }: Decision): string[]
   if (pair?.state !== 'new') return [];
   return pair.files
     .filter((file) => {
-      const path = storeFile(file);
-      const found = digestOf(host, path);
-      if (found === undefined || found === file.sha256) return false;
-      say(host, `DAMAGED: ${path} has the SHA-256 ${found}; it is not used`);
-      attempt(host, () => markDamaged(host, file));
-      return true;
+      const found = damageOf(host, file, DIGEST_SECONDS);
+      if (found !== undefined)
+        say(host, `DAMAGED: ${storeFile(file)} has the SHA-256 ${found}; it is not used`);
+      return found !== undefined;
     })
     .map(({ sha256 }) => sha256);
-}
-
-/** Undefined when it cannot be told in time: then the merge, which verifies, is to say. */
-function digestOf(host: Host, path: string): string | undefined {
-  return attempt(host, () => sha256OfFile(host, path, DIGEST_SECONDS));
 }
 
 /** GRUB's own assessment is not worth a boot without Kubernetes. */
@@ -161,13 +153,4 @@ function actorOf(host: Host): Actor {
 function asLinked(host: Host, reason: string): void {
   say(host, `ERROR: ${reason}; this boot runs what the slot's folder links`);
   attempt(host, () => pinAsLinked(host));
-}
-
-function attempt<T>(host: Host, work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    say(host, `WARNING: ${toFailure(error).message}`);
-    return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { toFailure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
 import { inInitramfs } from '../observe/slot.ts';
 
@@ -15,5 +16,15 @@ export function say(host: Host, line: string): void {
     if (inInitramfs(host)) host.run(['tee', '/dev/kmsg'], { input: `<${LEVEL}>${text}`, timeoutSeconds: 5 });
   } catch {
     // Nobody listens.
+  }
+}
+
+/** Calls `work`; what fails in it is said as a warning, and the result is undefined. */
+export function attempt<T>(host: Host, work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    say(host, `WARNING: ${toFailure(error).message}`);
+    return undefined;
   }
 }

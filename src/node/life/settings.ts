@@ -19,6 +19,11 @@ export const DEFAULT_LIFE_SETTINGS: LifeSettings = {
   mergeSeconds: 120,
 };
 
+/** Those that the records keep. */
+export function trialSettings({ tries, patienceSeconds, settleSeconds }: Settings): Settings {
+  return { tries, patienceSeconds, settleSeconds };
+}
+
 const DAY = 24 * 60 * 60;
 const BOUNDS: Readonly<Record<keyof LifeSettings, readonly [least: number, most: number]>> = {
   tries: [1, 100],

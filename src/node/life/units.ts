@@ -1,10 +1,14 @@
+import { MERGE_SERVICE } from '../effects/merge.ts';
+import { reloadManager } from '../effects/reload-manager.ts';
+import { makeFolders } from '../files.ts';
 import type { Host } from '../host/host.ts';
-import { runProgram } from '../programs.ts';
+import { folderOf, NODE_PROGRAM } from '../model/paths.ts';
 import type { LifeSettings } from './settings.ts';
 
 const UNITS = '/run/systemd/system';
-const PROGRAM = '/opt/sextant/bin/sextant-node';
-const WATCH_UNIT = 'sextant-watch.service';
+export const WATCH_UNIT = 'sextant-watch.service';
+const WATCH_LINK = `${UNITS}/multi-user.target.wants/${WATCH_UNIT}`;
+const LIMITS_FILE = `${UNITS}/${MERGE_SERVICE}.d/zz-sextant-node.conf`;
 const WATCHDOG_FILE = '/run/systemd/system.conf.d/10-sextant-trial.conf';
 const PANIC_FILE = '/run/sysctl.d/10-sextant-trial.conf';
 
@@ -17,14 +21,14 @@ interface RuntimeFile {
 /** Watches the pair that this boot runs, until its verdict; when the machine is shut down in an orderly way, gives the try back. */
 export const WATCH_SERVICE = `[Unit]
 Description=Watch whether Kubernetes becomes healthy on this generation
-After=systemd-sysext.service
+After=${MERGE_SERVICE}
 RequiresMountsFor=/opt/sextant
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart=${PROGRAM} watch
+ExecStart=${NODE_PROGRAM} watch
 # Does something only while the machine shuts down.
-ExecStop=${PROGRAM} shutdown
+ExecStop=${NODE_PROGRAM} shutdown
 RemainAfterExit=yes
 Restart=on-failure
 RestartSec=10
@@ -62,10 +66,7 @@ kernel.panic = 10
 function unitFiles(settings: LifeSettings, watchdogWanted: boolean, panicWanted: boolean): RuntimeFile[] {
   return [
     { path: `${UNITS}/${WATCH_UNIT}`, content: WATCH_SERVICE },
-    {
-      path: `${UNITS}/systemd-sysext.service.d/zz-sextant-node.conf`,
-      content: mergeLimits(settings.mergeSeconds),
-    },
+    { path: LIMITS_FILE, content: mergeLimits(settings.mergeSeconds) },
     ...(watchdogWanted && settings.watchdogSeconds > 0
       ? [{ path: WATCHDOG_FILE, content: watchdog(settings.watchdogSeconds) }]
       : []),
@@ -78,19 +79,24 @@ export function writeUnits(host: Host, settings: LifeSettings, onTrial: boolean)
   const waitsAfterPanic = host.readText('/proc/sys/kernel/panic')?.trim() === '0';
   const files = unitFiles(settings, onTrial && !watchdogIsSet(host), onTrial && waitsAfterPanic);
   for (const { path, content } of files) {
-    makeParents(host, path);
+    makeFolders(host, folderOf(path));
     host.unlink(path);
     host.writeNew(path, content, 0o644);
   }
-  const link = `${UNITS}/multi-user.target.wants/${WATCH_UNIT}`;
-  makeParents(host, link);
-  host.unlink(link);
-  host.symlink(`../${WATCH_UNIT}`, link);
+  makeFolders(host, folderOf(WATCH_LINK));
+  host.unlink(WATCH_LINK);
+  host.symlink(`../${WATCH_UNIT}`, WATCH_LINK);
+}
+
+/** Takes away what every boot gets; what is for a trial ends with its verdict, or with the boot. */
+export function removeUnits(host: Host): void {
+  for (const path of [`${UNITS}/${WATCH_UNIT}`, WATCH_LINK, LIMITS_FILE]) host.unlink(path);
+  reloadManager(host);
 }
 
 /** The watchdog is for trials. The manager reads its settings again when it reloads. */
 export function endTrialWatchdog(host: Host): void {
-  if (host.unlink(WATCHDOG_FILE)) runProgram(host, 'systemctl', ['daemon-reload'], { timeoutSeconds: 120 });
+  if (host.unlink(WATCHDOG_FILE)) reloadManager(host);
 }
 
 /** Somebody else has set the watchdog, which is then theirs (systemd-system.conf(5)). */
@@ -98,9 +104,4 @@ function watchdogIsSet(host: Host): boolean {
   const folder = '/etc/systemd/system.conf.d';
   const files = ['/etc/systemd/system.conf', ...(host.list(folder) ?? []).map((name) => `${folder}/${name}`)];
   return files.some((file) => /^RuntimeWatchdogSec=/m.test(host.readText(file) ?? ''));
-}
-
-function makeParents(host: Host, path: string): void {
-  const parts = path.split('/').slice(1, -1);
-  for (const count of parts.keys()) host.mkdir(`/${parts.slice(0, count + 1).join('/')}`, 0o755);
 }

@@ -1,7 +1,9 @@
+import { replaceRuntimeFile } from '../files.ts';
 import type { Host } from '../host/host.ts';
+import { RUN_FOLDER } from '../model/paths.ts';
 import { bootId } from '../observe/slot.ts';
 
-const WATCH_FILE = '/run/sextant/watch.json';
+const WATCH_FILE = `${RUN_FOLDER}/watch.json`;
 
 /**
  * Uptime at which the watch of a generation began on this boot: kept, so that a watch that is started again does not begin its patience
@@ -23,9 +25,7 @@ export function beginWatch(host: Host, generation: number): number {
 export function beginAnew(host: Host, generation: number): number {
   const id = bootId(host);
   const since = host.uptime();
-  host.mkdir('/run/sextant', 0o755);
-  host.unlink(`${WATCH_FILE}.new`);
-  host.writeNew(`${WATCH_FILE}.new`, `${JSON.stringify({ bootId: id, generation, since })}\n`, 0o644);
-  host.rename(`${WATCH_FILE}.new`, WATCH_FILE);
+  host.mkdir(RUN_FOLDER, 0o755);
+  replaceRuntimeFile(host, WATCH_FILE, `${JSON.stringify({ bootId: id, generation, since })}\n`);
   return since;
 }

@@ -1,5 +1,3 @@
-import { decideAndDo } from '../commands/session.ts';
-import { sha256OfFile } from '../digest.ts';
 import { act } from '../effects/actions.ts';
 import { toFailure } from '../failure.ts';
 import { type Look, look, newMemory } from '../health/look.ts';
@@ -13,10 +11,11 @@ import type { Generation } from '../model/types.ts';
 import { type GiveBack, giveBack, type Verdict, verdict } from '../model/verdict.ts';
 import { title } from '../model/words.ts';
 import { bootId } from '../observe/slot.ts';
-import { markDamaged } from '../observe/store.ts';
 import { readRecords } from '../records-file.ts';
-import { refreshProgram } from './refresh.ts';
-import { say } from './say.ts';
+import { decideAndDo, isRestart } from '../session.ts';
+import { damageOf } from './damage.ts';
+import { refreshProgram } from './program.ts';
+import { attempt, say } from './say.ts';
 import { type LifeSettings, readSettings } from './settings.ts';
 import { endTrialWatchdog } from './units.ts';
 import { beginAnew, beginWatch } from './watch-start.ts';
@@ -142,7 +141,8 @@ function becameGood(host: Host, pair: Generation, settings: LifeSettings): boole
 /** True when the machine restarts; where nothing better can run the pair keeps its chance, and the watch goes on. */
 function failed(host: Host, pair: Generation, given: Verdict, progress: Progress): boolean {
   if (progress.overdue) return false;
-  const detail = [given.detail, ...damaged(host, pair)].join('; ');
+  const damaged = pair.files.filter((file) => damageOf(host, file) !== undefined);
+  const detail = [given.detail, ...damaged.map((file) => `${storeFile(file)} is damaged`)].join('; ');
   const decision = recorded(host, { ...given, detail });
   if (decision === 'busy') return false;
   if (!decision) {
@@ -154,9 +154,7 @@ function failed(host: Host, pair: Generation, given: Verdict, progress: Progress
     return true;
   }
   say(host, decision.why);
-  const restarts = decision.effects.some(
-    (effect) => effect.do === 'run' && ['reboot', 'boot-other-slot'].includes(effect.action.name),
-  );
+  const restarts = decision.effects.some(isRestart);
   progress.overdue = !restarts;
   return restarts;
 }
@@ -180,24 +178,4 @@ function tryGiveBack(host: Host, given: GiveBack): void {
       return decision;
     }),
   );
-}
-
-/** Files of the pair whose bytes are wrong: named, and not used any more on later boots. */
-function damaged(host: Host, pair: Generation): string[] {
-  return pair.files.flatMap((file) => {
-    const path = storeFile(file);
-    const digest = attempt(host, () => sha256OfFile(host, path));
-    if (digest === undefined || digest === file.sha256) return [];
-    attempt(host, () => markDamaged(host, file));
-    return [`${path} is damaged`];
-  });
-}
-
-function attempt<T>(host: Host, work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    say(host, `WARNING: ${toFailure(error).message}`);
-    return undefined;
-  }
 }

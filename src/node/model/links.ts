@@ -4,6 +4,7 @@ import {
   ENABLED_FOLDER,
   isOurs,
   linkName,
+  rootHashFile,
   slotFolder,
   storeFile,
   storeLink,
@@ -76,7 +77,7 @@ function switchLinks(
     ...(changed.length > 0 ? [{ do: 'make-folder', path: folder } as const] : []),
     ...stale.flatMap((name): Effect[] => [
       { do: 'unlink', path: `${folder}/${name}` },
-      ...(durable ? [] : [{ do: 'unlink', path: `${folder}/${name.replace(/raw$/, 'roothash')}` } as const]),
+      ...(durable ? [] : [{ do: 'unlink', path: `${folder}/${rootHashFile(name)}` } as const]),
     ]),
     ...changed.flatMap((file): Effect[] => {
       const temporary = temporaryLink(folder, file);

@@ -1,6 +1,13 @@
 import type { Effect } from './effects.ts';
 import type { Observation } from './observation.ts';
-import { NEW_FILE, NEW_PREVIOUS_FILE, PREVIOUS_FILE, RECORD_FILE, RECORDS_FOLDER } from './paths.ts';
+import {
+  folderOf,
+  NEW_FILE,
+  NEW_PREVIOUS_FILE,
+  PREVIOUS_FILE,
+  RECORD_FILE,
+  RECORDS_FOLDER,
+} from './paths.ts';
 import { recordsText } from './records-text.ts';
 import type { Records } from './types.ts';
 
@@ -26,8 +33,8 @@ export function persist(records: Records, { recordFile }: Pick<Observation, 'rec
 
 /** The folders of the records, for the first time. */
 export function recordFolders(): Effect[] {
-  const home = RECORDS_FOLDER.slice(0, RECORDS_FOLDER.lastIndexOf('/'));
-  const parent = home.slice(0, home.lastIndexOf('/'));
+  const home = folderOf(RECORDS_FOLDER);
+  const parent = folderOf(home);
   return [
     { do: 'make-folder', path: home },
     { do: 'sync-folder', path: parent },

@@ -7,12 +7,10 @@ import { datastoreKind } from './datastore.ts';
 import { grubFacts } from './grub.ts';
 import { devicePath, mountAt } from './mounts.ts';
 import { type OperatingSystem, operatingSystemByRelease, operatingSystemIn } from './os-identity.ts';
+import { isStrict } from './policy.ts';
 import { bootedSlot, bootId } from './slot.ts';
 import { readStatePartition } from './state-partition.ts';
 import { enabledExtensions, foreignExtensions, linksIn, wholeFiles } from './store.ts';
-
-/** The activation writes it while the strict signature policy is in force (src/activation/script-merge.ts). */
-const STRICT_POLICY = '/run/systemd/system/systemd-sysext.service.d/zz-sextant-strict.conf';
 
 export interface ObserveOptions {
   /** The records decided from, null where there are none yet: they say which files to look for. */
@@ -51,7 +49,7 @@ export function observe(host: Host, options: ObserveOptions): Observation {
     foreign: foreignExtensions(host, enabled).map(({ name }) => name),
     recordFile,
     writable,
-    rootHashSidecar: host.stat(STRICT_POLICY) === undefined,
+    rootHashSidecar: !isStrict(host),
     configuration: configurationDigest(host),
     datastore: datastoreKind(host, records?.datastore.kind),
   };

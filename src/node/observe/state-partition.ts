@@ -1,11 +1,12 @@
 import { toFailure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
+import { RUN_FOLDER } from '../model/paths.ts';
 import { runProgram } from '../programs.ts';
 
 /** Where immucore mounts COS_STATE; visible once the real root is the root, hidden below it while the initramfs stage runs. */
 const VISIBLE = '/run/initramfs/cos-state';
 const DEVICE = '/dev/disk/by-label/COS_STATE';
-const PRIVATE = '/run/sextant/cos-state';
+const PRIVATE = `${RUN_FOLDER}/cos-state`;
 
 /** Calls `use` with the folder of COS_STATE, mounted for the time when it is not visible. Undefined on a node that has none. */
 export function readStatePartition<T>(host: Host, use: (folder: string) => T): T | undefined {
@@ -31,7 +32,7 @@ export function writeStatePartition<T>(host: Host, use: (folder: string) => T): 
 
 function mounted<T>(host: Host, use: (folder: string, readOnly: boolean) => T): T | undefined {
   if (!host.stat(DEVICE)) return undefined;
-  host.mkdir('/run/sextant', 0o755);
+  host.mkdir(RUN_FOLDER, 0o755);
   host.mkdir(PRIVATE, 0o755);
   const readOnly = mount(host);
   try {

@@ -1,6 +1,6 @@
 import type { Host } from '../host/host.ts';
 import type { Links } from '../model/observation.ts';
-import { ENABLED_FOLDER, isOurs, STORE_FOLDER, slotFolder, storeFile } from '../model/paths.ts';
+import { ENABLED_FOLDER, folderOf, isOurs, STORE_FOLDER, slotFolder, storeFile } from '../model/paths.ts';
 import type { ExtensionFile } from '../model/types.ts';
 
 /** Beside a file whose bytes were found to be wrong; counts as long as it is that very file. */
@@ -24,7 +24,7 @@ export function markDamaged(host: Host, file: ExtensionFile): void {
   host.unlink(mark);
   host.writeNew(mark, fileMark(facts), 0o644);
   host.sync(mark);
-  host.sync(mark.slice(0, mark.lastIndexOf('/')));
+  host.sync(folderOf(mark));
 }
 
 function damageMark({ sha256 }: ExtensionFile): string {
@@ -33,6 +33,11 @@ function damageMark({ sha256 }: ExtensionFile): string {
 
 function fileMark({ inode, size, modified }: { inode: number; size: number; modified: number }): string {
   return `${inode} ${size} ${modified}\n`;
+}
+
+/** Digests that have a folder in the store. */
+export function storedDigests(host: Host): string[] {
+  return (host.list(STORE_FOLDER) ?? []).filter((name) => /^[0-9a-f]{64}$/.test(name));
 }
 
 /** Links in a folder; what is no link is left out. */
@@ -44,6 +49,28 @@ export function linksIn(host: Host, folder: string): Links {
       return host.lstat(path)?.kind === 'link' ? [[name, host.readlink(path) ?? '']] : [];
     }),
   );
+}
+
+/** Most links that are followed one after another. */
+const MOST_HOPS = 8;
+
+/** What a path leads to in the end, links followed: the path of what is no link, there or not. Links beyond the eighth are not followed. */
+export function finalTarget(host: Host, path: string): string {
+  let at = path;
+  for (let hops = 0; hops < MOST_HOPS && host.lstat(at)?.kind === 'link'; hops += 1)
+    at = targetFrom(at, host.readlink(at) ?? '');
+  return at;
+}
+
+/** What a link's target is from where the link lies. */
+function targetFrom(link: string, target: string): string {
+  if (target.startsWith('/')) return target;
+  const parts = link.split('/').slice(0, -1);
+  for (const part of target.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '.' && part !== '') parts.push(part);
+  }
+  return parts.join('/');
 }
 
 /**

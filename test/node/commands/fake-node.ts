@@ -22,6 +22,7 @@ import { parseRecords, recordsText } from '../../../src/node/model/records-text.
 import { DEFAULT_SETTINGS, type ExtensionFile, type Records } from '../../../src/node/model/types.ts';
 import { observe } from '../../../src/node/observe/observe.ts';
 import { PROGRAMS } from '../../../src/node/programs.ts';
+import { guardedChanges } from '../changes.ts';
 import { sha256 } from '../download/example.ts';
 import { place, program, realPrograms, rootedHost } from '../rooted.ts';
 
@@ -208,19 +209,6 @@ export function nothingHalfWritten(node: FakeNode): void {
   if (wrong.length > 0) throw new Error(`not whole: ${wrong.join(', ')}`);
 }
 
-const CHANGES = [
-  'writeNew',
-  'copyNew',
-  'sync',
-  'rename',
-  'symlink',
-  'link',
-  'unlink',
-  'rmdir',
-  'mkdir',
-  'run',
-] as const;
-
 /** Thrown in the place of a change when the machine is gone. */
 export class PowerCut extends Error {}
 
@@ -232,15 +220,11 @@ export function cutAfter(
   let left = changes;
   const through = (base: Host): Host => {
     const host = withoutProcesses(node, [])(base);
-    const cut = CHANGES.map((name) => {
-      const change = (...args: never[]) => {
-        left -= 1;
-        if (left < 0) throw new PowerCut();
-        return (host[name] as (...all: never[]) => unknown)(...args);
-      };
-      return [name, change] as const;
+    const cut = guardedChanges(host, () => {
+      left -= 1;
+      if (left < 0) throw new PowerCut();
     });
-    return { ...host, ...Object.fromEntries(cut) };
+    return { ...host, ...cut };
   };
   return { through, wasCut: () => left < 0 };
 }

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Host, HostError } from '../../../src/node/host/host.ts';
 import { boot } from '../../../src/node/life/boot.ts';
+import { CHANGES, type Change, guardedChanges } from '../changes.ts';
 import { put } from '../rooted-host.ts';
 import {
   forgetGoodNode,
@@ -15,31 +16,10 @@ import {
   watchFor,
 } from './played-node.ts';
 
-/** Calls of the host that change something. */
-const CHANGES = [
-  'writeNew',
-  'copyNew',
-  'sync',
-  'rename',
-  'symlink',
-  'link',
-  'unlink',
-  'rmdir',
-  'mkdir',
-  'run',
-] as const;
-type Change = (typeof CHANGES)[number];
-
-/** Calls `before` in front of each change; what it throws happens instead of the change. */
+/** Calls `before` in front of each change of the node, until the function that is returned is called. */
 function intercepted(node: PlayedNode, before: (name: Change, path: string) => void): () => void {
   const own = Object.fromEntries(CHANGES.map((name) => [name, node[name]]));
-  for (const name of CHANGES) {
-    const call = node[name] as (...args: unknown[]) => unknown;
-    (node as unknown as Record<string, unknown>)[name] = (...args: unknown[]) => {
-      before(name, String(name === 'rename' || name === 'link' || name === 'symlink' ? args[1] : args[0]));
-      return call(...args);
-    };
-  }
+  Object.assign(node, guardedChanges(node, before));
   return () => {
     Object.assign(node, own);
   };

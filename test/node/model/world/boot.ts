@@ -146,7 +146,7 @@ function decided(
   }
   const runs = outcome.enabled >= 0 && after.store & (1 << outcome.enabled) ? outcome.enabled : -1;
   try {
-    checkChoice(world, before, after, node, runs, writable);
+    checkChoice({ world, before, after, node, runs, writable });
   } catch (error) {
     if (error instanceof Violation) error.message += ` (${said})`;
     throw error;

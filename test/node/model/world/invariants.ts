@@ -40,15 +40,21 @@ export function good(records: Records): readonly Generation[] {
   return records.generations.filter(({ state }) => state === 'good' || state === 'superseded');
 }
 
+/** What a boot runs, and what it was decided from. */
+export interface Choice {
+  readonly world: World;
+  /** The records before the decision. */
+  readonly before: Records;
+  readonly after: State;
+  readonly node: Node;
+  /** Set that runs; negative: none. */
+  readonly runs: number;
+  /** False on a full disk. */
+  readonly writable: boolean;
+}
+
 /** I2: a pair that was not good runs only where no good one could, or on the trial that was asked for in this slot, a counted one. */
-function checkFallback(
-  world: World,
-  before: Records,
-  after: State,
-  node: Node,
-  runs: number,
-  writable: boolean,
-): void {
+function checkFallback({ world, before, after, node, runs, writable }: Choice): void {
   const here = good(before).filter(
     (pair) => osOf(pair) === node.os && runnable(world, before, after, pair, writable),
   );
@@ -70,28 +76,14 @@ function checkFallback(
 }
 
 /** All that holds for what a boot runs. */
-export function checkChoice(
-  world: World,
-  before: Records,
-  after: State,
-  node: Node,
-  runs: number,
-  writable: boolean,
-): void {
-  checkFallback(world, before, after, node, runs, writable);
-  checkNotNothing(world, before, after, node, runs, writable);
-  checkNewest(world, before, after, node, runs);
+export function checkChoice(choice: Choice): void {
+  checkFallback(choice);
+  checkNotNothing(choice);
+  checkNewest(choice);
 }
 
 /** First: a node that could run something runs something; nothing is given up for nothing. */
-function checkNotNothing(
-  world: World,
-  before: Records,
-  after: State,
-  node: Node,
-  runs: number,
-  writable: boolean,
-): void {
+function checkNotNothing({ world, before, after, node, runs, writable }: Choice): void {
   if (runs >= 0 || !writable || after.data > 1) return;
   const reached = Math.max(after.data, minorOf(before.datastore.version.startsWith('v1.34') ? 2 : 0));
   const able = before.generations.filter(
@@ -105,7 +97,7 @@ function checkNotNothing(
 }
 
 /** Newest: of the pairs that were good, the one that became so last by the counter, whatever the stamps say. */
-function checkNewest(world: World, before: Records, after: State, node: Node, runs: number): void {
+function checkNewest({ world, before, after, node, runs }: Choice): void {
   const able = good(before).filter((pair) => runnable(world, before, after, pair));
   const order = (left: Generation, right: Generation) =>
     Number(right.state === 'good') - Number(left.state === 'good') || right.turn - left.turn;

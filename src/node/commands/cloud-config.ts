@@ -1,7 +1,5 @@
-/** What adoption leaves on a node besides the records, and retiring takes away. */
-export const NODE_PROGRAM = '/opt/sextant/bin/sextant-node';
-/** Where the extension carries the program (src/tree/self-activation.ts). */
-export const CARRIED_PROGRAM = '/usr/lib/sextant/sextant-node';
+import { NODE_PROGRAM } from '../model/paths.ts';
+
 /** In the order of names after the activation file that Kairos' installer writes, 90_custom.yaml; either order is right. */
 export const CLOUD_CONFIG_FILE = '/oem/95_sextant-node.yaml';
 

@@ -1,5 +1,6 @@
-import { Failure } from '../failure.ts';
-import type { Host } from '../host/host.ts';
+import { Failure } from './failure.ts';
+import type { Host } from './host/host.ts';
+import { folderOf } from './model/paths.ts';
 
 /** Bytes of all files below a path, as they are listed (holes count); 0 where there is nothing. */
 export function sizeOfTree(host: Host, path: string): number {
@@ -15,19 +16,27 @@ export function makeFolders(host: Host, path: string, mode = 0o755): void {
     const folder = `/${parts.slice(0, depth).join('/')}`;
     if (host.stat(folder)?.kind === 'folder') continue;
     host.mkdir(folder, depth === parts.length ? mode : 0o755);
-    host.sync(folder.slice(0, folder.lastIndexOf('/')) || '/');
+    host.sync(folderOf(folder));
   }
 }
 
 /** Writes a file whole: a temporary name beside it, synced, renamed, the folder synced. */
 export function replaceFile(host: Host, path: string, content: string, mode: number): void {
-  const folder = path.slice(0, path.lastIndexOf('/'));
+  const folder = folderOf(path);
   const temporary = `${folder}/.${path.slice(folder.length + 1)}.new`;
   host.unlink(temporary);
   host.writeNew(temporary, content, mode);
   host.sync(temporary);
   host.rename(temporary, path);
   host.sync(folder);
+}
+
+/** The same for a file of this boot, which a crash takes in any case: never half written for others, and not synced. */
+export function replaceRuntimeFile(host: Host, path: string, content: string): void {
+  const temporary = `${path}.new`;
+  host.unlink(temporary);
+  host.writeNew(temporary, content, 0o644);
+  host.rename(temporary, path);
 }
 
 /** Throws `filesystem` unless `bytes` and a margin are free where `path` will be. */
@@ -52,7 +61,6 @@ export function megabytes(bytes: number): string {
 
 function existingFolder(host: Host, path: string): string {
   let folder = path;
-  while (folder !== '' && host.stat(folder)?.kind !== 'folder')
-    folder = folder.slice(0, folder.lastIndexOf('/'));
-  return folder === '' ? '/' : folder;
+  while (folder !== '/' && host.stat(folder)?.kind !== 'folder') folder = folderOf(folder);
+  return folder;
 }

@@ -1,13 +1,13 @@
-import { act } from '../effects/actions.ts';
-import { carryOut } from '../effects/execute.ts';
-import { publish } from '../events/publish.ts';
-import { Failure } from '../failure.ts';
-import type { Host } from '../host/host.ts';
-import { type Decision, type Effect, isRefusal, type Refusal } from '../model/effects.ts';
-import type { Observation } from '../model/observation.ts';
-import type { ExtensionFile, Records } from '../model/types.ts';
-import { observe } from '../observe/observe.ts';
-import { exclusively, requireRecords } from '../records-file.ts';
+import { act } from './effects/actions.ts';
+import { carryOut } from './effects/execute.ts';
+import { publish } from './events/publish.ts';
+import { Failure } from './failure.ts';
+import type { Host } from './host/host.ts';
+import { type Decision, type Effect, isRefusal, type Refusal } from './model/effects.ts';
+import type { Observation } from './model/observation.ts';
+import type { ExtensionFile, Records } from './model/types.ts';
+import { observe } from './observe/observe.ts';
+import { exclusively, requireRecords } from './records-file.ts';
 
 /** What a command decides from. */
 export interface Session {
