@@ -64,5 +64,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 await main();
-// Sockets that a server keeps open must not hold a finished command.
-if (process.exitCode !== undefined && process.exitCode !== 0) process.exit();
+// Sockets that a server keeps open, or that still wait for one, must not hold a finished command.
+process.exit();

@@ -46,7 +46,7 @@ export async function httpRequest(address: string, request: HttpRequest = {}): P
   }
   url.username = '';
   url.password = '';
-  const response = await send(url, {
+  const answer = send(url, {
     method: request.method ?? 'GET',
     headers,
     dispatcher: agent(EnvHttpProxyAgent),
@@ -54,6 +54,7 @@ export async function httpRequest(address: string, request: HttpRequest = {}): P
     bodyTimeout: stallMs,
     ...(request.signal ? { signal: request.signal } : {}),
   });
+  const response = await (request.signal ? orAborted(answer, request.signal) : answer);
   const flat: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) {
     if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
@@ -68,6 +69,16 @@ export async function httpRequest(address: string, request: HttpRequest = {}): P
         () => {},
       ),
   };
+}
+
+/** undici looks at the signal of a request only once it is connected, which a network that drops packets makes long. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 function agent(EnvHttpProxyAgent: Undici['EnvHttpProxyAgent']) {
