@@ -52,6 +52,5 @@ clean: ## remove what was built here (the cache stays: see `sextant cache`)
 	rm -rf build dist test-results
 
 node_modules/.ready: package.json package-lock.json
-	@# Not `npm ci`: it refuses a lock without the optional packages of other platforms, which a registry need not carry.
-	@npm install --no-save --no-audit --no-fund --loglevel=error
+	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
