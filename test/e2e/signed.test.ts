@@ -23,13 +23,32 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function makeKey(key: string, certificate: string): Promise<void> {
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=release', '-days', '30'];
+async function makeKey(key: string, certificate: string, days = 30): Promise<void> {
+  const request = [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-subj',
+    '/CN=release',
+    '-days',
+    `${days}`,
+  ];
   await run('openssl', [...request, '-keyout', key, '-out', certificate]);
 }
 
 const sextant = (...args: string[]) =>
   startSextant(args, { cwd: recipe, env: { SEXTANT_CACHE: join(folder, 'cache') } }).ended;
+
+/** The same with a clock that is 60 days ahead. */
+function inTwoMonths(...args: string[]) {
+  const clock =
+    'const Now = Date; globalThis.Date = class extends Now { constructor(...given) { given.length > 0 ? super(...given) : super(Now.now() + 60 * 86_400_000); } };';
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(clock)}`;
+  return startSextant(args, { cwd: recipe, env: { SEXTANT_CACHE: join(folder, 'cache'), NODE_OPTIONS } })
+    .ended;
+}
 
 const sign = (key: string) =>
   writeRecipe(recipe, { ...SMALL, more: { signing: { key, certificate: 'release.pem' } } });
@@ -48,6 +67,20 @@ test('a recipe with keys makes a signed release, its certificate beside it, and 
   expect(strict).toMatchObject({ code: 0 });
   const wholeLines = strict.stdout.replaceAll(/^ +/gm, '');
   expect(wholeLines).toContain(certificate.trim());
+});
+
+test('an expired certificate is a warning, and a failure for who wants valid dates', async () => {
+  await sign(join(folder, 'release.key'));
+  expect(await sextant('build')).toMatchObject({ code: 0 });
+  const image = (await readdir(join(recipe, 'dist'))).find((name) => name.endsWith('.raw')) ?? '';
+  const verify = ['verify', `dist/${image}`, '--cert', 'release.pem', '--require-valid-dates'];
+  expect(await sextant(...verify)).toMatchObject({ code: 0 });
+  const warned = await inTwoMonths(...verify.slice(0, -1));
+  expect(warned).toMatchObject({ code: 0 });
+  expect(warned.stdout).toMatch(/^warning: .*certificate expired at/m);
+  const refused = await inTwoMonths(...verify);
+  expect(refused).toMatchObject({ code: 4, stdout: '' });
+  expect(refused.stderr).toMatch(/^error: .*certificate expired at/m);
 });
 
 test('a certificate of another key is refused before anything is built', async () => {
