@@ -16,14 +16,19 @@ export interface BuiltRelease {
   readonly rootHash: string;
 }
 
-/** Another release from the lab's recipe with its text changed, for amd64. The recipe's relative paths keep their meaning. */
+/**
+ * Another release from the lab's recipe with its text changed, for amd64. The recipe's relative paths keep their meaning; `files` are put
+ * beside the changed one.
+ */
 export async function variantRelease(
   lab: Lab,
   name: string,
   change: (recipe: string) => string,
+  files: Readonly<Record<string, string>> = {},
 ): Promise<BuiltRelease> {
   const own = join(lab.folder, 'variants', name);
   await mkdir(own, { recursive: true });
+  for (const [file, content] of Object.entries(files)) await writeFile(join(own, file), content);
   const recipe = join(own, 'sextant.yaml');
   const folder = dirname(resolve(lab.recipe));
   const text = await readFile(lab.recipe, 'utf8');
