@@ -64,6 +64,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0); // `sextant inspect | head`
   throw error;
 });
+
+/** Resolves when all that was written to a stream has reached it, however slow its reader. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((done) => stream.write('', () => done()));
+}
+
 await main();
+await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
 // Sockets that a server keeps open, or that still wait for one, must not hold a finished command.
 process.exit();
