@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/support/subprocess.ts';
-import { startSextant } from '../sextant.ts';
+import { clockAhead, startSextant } from '../sextant.ts';
 import { makeCache, makeSmallRecipe, writeRecipe } from './small-recipe.ts';
 
 // A release with `signing:` in its recipe, from the keys to the node's configuration.
@@ -41,14 +41,11 @@ async function makeKey(key: string, certificate: string, days = 30): Promise<voi
 const sextant = (...args: string[]) =>
   startSextant(args, { cwd: recipe, env: { SEXTANT_CACHE: join(folder, 'cache') } }).ended;
 
-/** The same with a clock that is 60 days ahead. */
-function inTwoMonths(...args: string[]) {
-  const clock =
-    'const Now = Date; globalThis.Date = class extends Now { constructor(...given) { given.length > 0 ? super(...given) : super(Now.now() + 60 * 86_400_000); } };';
-  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(clock)}`;
-  return startSextant(args, { cwd: recipe, env: { SEXTANT_CACHE: join(folder, 'cache'), NODE_OPTIONS } })
-    .ended;
-}
+const inTwoMonths = (...args: string[]) =>
+  startSextant(args, {
+    cwd: recipe,
+    env: { SEXTANT_CACHE: join(folder, 'cache'), NODE_OPTIONS: clockAhead(60) },
+  }).ended;
 
 const sign = (key: string) =>
   writeRecipe(recipe, { ...SMALL, more: { signing: { key, certificate: 'release.pem' } } });
