@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { readRelease } from '../release/read.ts';
 import type { Release } from '../release/types.ts';
 import type { Context } from '../support/context.ts';
+import { claim } from './claim.ts';
 import type { Accelerator } from './machine/accelerator.ts';
 import { type Emulator, findEmulator } from './machine/emulator.ts';
 import type { ReleaseServer } from './release-server.ts';
@@ -24,6 +25,8 @@ export interface Lab {
   ready?: Promise<ReadyNode>;
   /** The same node's disk after a shutdown. */
   readyOff?: Promise<ReadyNode>;
+  /** Lets another run have the folder. */
+  readonly endClaim: () => Promise<void>;
 }
 
 export interface ReadyNode {
@@ -31,12 +34,15 @@ export interface ReadyNode {
   readonly server: ReleaseServer;
 }
 
+/** Throws `usage` while another run works in the same folder. */
 export async function openLab(
   context: Context,
   facts: Pick<Lab, 'folder' | 'base' | 'accelerator' | 'releaseFolder' | 'recipe'>,
 ): Promise<Lab> {
   const emulator = await findEmulator('amd64', facts.accelerator, context);
-  return { context, ...facts, emulator, release: await readRelease(facts.releaseFolder) };
+  const release = await readRelease(facts.releaseFolder);
+  const endClaim = await claim(`${facts.folder}.running`, `${facts.folder}: another run works there`);
+  return { context, ...facts, emulator, release, endClaim };
 }
 
 /** Ends what the run's shared node left. */
@@ -46,4 +52,5 @@ export async function closeLab(lab: Lab): Promise<void> {
   await rm(join(lab.folder, 'ready.qcow2'), { force: true });
   await rm(join(lab.folder, 'ready-off.qcow2'), { force: true });
   await rm(join(lab.folder, 'variants'), { recursive: true, force: true });
+  await lab.endClaim();
 }
