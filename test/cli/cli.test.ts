@@ -14,6 +14,7 @@ const COMMANDS = [
   'inspect',
   'verify',
   'diff',
+  'publish',
   'cache',
   'doctor',
   'completion',
