@@ -39,10 +39,14 @@ export function nameOnNode(release: Release): string {
 }
 
 /**
- * Reads a release and hashes all of it, once. Throws `input` for a folder that holds none, `verification` when a file is missing or is not what
+ * Reads a release and hashes all of it, once; with `tar` the archives of its images, too. Throws `input` for a folder that holds none, `verification` when a file is missing or is not what
  * SHA256SUMS or release.json say.
  */
-export async function releaseContents(folder: string, context: Context): Promise<Contents> {
+export async function releaseContents(
+  folder: string,
+  context: Context,
+  options: { readonly tar?: boolean } = {},
+): Promise<Contents> {
   const release = await readRelease(folder);
   const sumsFile = join(folder, SUMS);
   const sumsText = await readFile(sumsFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -64,10 +68,16 @@ export async function releaseContents(folder: string, context: Context): Promise
       const hashed: ReleaseFile[] = [];
       let done = 0;
       for (const name of [...new Set(names)]) {
-        const file = await hashFile(folder, name, release, context.signal, (bytes) => {
-          done += bytes;
-          step.update({ bytes: done, total });
-        });
+        const file = await hashFile(
+          folder,
+          name,
+          { release, tar: options.tar === true },
+          context.signal,
+          (bytes) => {
+            done += bytes;
+            step.update({ bytes: done, total });
+          },
+        );
         const expected = sums.get(name);
         if (expected !== undefined && file.sha256 !== expected) {
           throw broken(`${file.path}: SHA-256 is ${file.sha256}, ${SUMS} says ${expected}`);
@@ -115,7 +125,7 @@ async function sizes(folder: string, names: readonly string[]): Promise<number> 
 async function hashFile(
   folder: string,
   name: string,
-  release: Release,
+  { release, tar }: { readonly release: Release; readonly tar: boolean },
   signal: AbortSignal,
   read: (bytes: number) => void,
 ): Promise<ReleaseFile> {
@@ -128,13 +138,16 @@ async function hashFile(
   }
   const { size } = await stat(path);
   const hash = createHash('sha256');
-  const archive = tarHash(nameOnNode(release), size);
+  const archive = tar ? tarHash(nameOnNode(release), size) : undefined;
   for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024, signal })) {
     hash.update(piece as Buffer);
-    archive.update(piece as Buffer);
+    archive?.update(piece as Buffer);
     read((piece as Buffer).length);
   }
-  return { name, path, size, sha256: hash.digest('hex'), image, tarSha256: archive.digest() };
+  return {
+    ...{ name, path, size, sha256: hash.digest('hex'), image },
+    ...(archive === undefined ? {} : { tarSha256: archive.digest() }),
+  };
 }
 
 function broken(message: string): SextantError {

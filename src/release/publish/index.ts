@@ -1,6 +1,6 @@
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
-import { type Form, tagOfVersion } from '../registry/plan.ts';
+import { FORMS, type Form, tagOfVersion } from '../registry/plan.ts';
 import { plannedReport, publishToRegistry, type RegistryReport } from '../registry/publish.ts';
 import { type Contents, releaseContents } from './contents.ts';
 import { type FolderReport, publishToFolder } from './folder.ts';
@@ -41,7 +41,8 @@ export async function publishRelease(
       hint: `leave ${flag} away`,
     });
   }
-  const contents = await releaseContents(folder, context);
+  const tar = target.kind === 'registry' && (options.forms ?? FORMS).includes('tar');
+  const contents = await releaseContents(folder, context, { tar });
   const { progress } = context;
   if (contents.release.standin) progress.say('warning: this release holds stand-ins: for tests only');
   for (const name of contents.others) progress.say(`not published, SHA256SUMS does not list it: ${name}`);

@@ -13,6 +13,8 @@ export interface Fault {
   readonly cutAfter?: number;
   /** Done before the request is handled as usual. */
   readonly first?: () => void;
+  /** Done when it was handled, before anyone can know. */
+  readonly last?: () => void;
   /** For how many requests; default 1. */
   times?: number;
 }
@@ -108,6 +110,7 @@ export async function startFakeRegistry(
       }
     }
     answer(seen.method, url, Buffer.concat(pieces), request, response);
+    fault?.last?.();
   }
 
   const keep = (id: string, data: Buffer) => {

@@ -148,15 +148,11 @@ describe('what is attached is listed', () => {
     registry.fault({
       method: 'PUT',
       path: /manifests\/sha256-/,
-      first: () =>
-        queueMicrotask(() => {
-          // Overwrites what was just put, as a publisher does that read the list before.
-          setTimeout(() => {
-            registry.manifests.set(digest, Buffer.from('{"manifests":[]}'));
-            for (const tag of registry.tags.keys())
-              if (tag.startsWith('sha256-')) registry.tags.set(tag, digest);
-          }, 0);
-        }),
+      // Overwrites what was just put, as a publisher does that read the list before.
+      last: () => {
+        registry.manifests.set(digest, Buffer.from('{"manifests":[]}'));
+        for (const tag of registry.tags.keys()) if (tag.startsWith('sha256-')) registry.tags.set(tag, digest);
+      },
     });
     const { attached } = await publish();
     for (const { digest: own, subject } of attached) {

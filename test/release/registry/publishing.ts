@@ -17,6 +17,6 @@ export async function publishTo(
   const target = parseTarget(`oci://${host}/acme/k8s`);
   if (target.kind !== 'registry') throw new Error('not a registry');
   const context = { progress: silent, signal, clock };
-  const contents = await releaseContents(folder, { ...context, cache: folder });
+  const contents = await releaseContents(folder, { ...context, cache: folder }, { tar: true });
   return publishToRegistry(contents, target.reference, context, { tag: 'v1.36.3-k3s0', ...rest });
 }
