@@ -28,7 +28,7 @@ export const upgrade: Command = {
   options: [
     {
       name: 'to',
-      value: 'VERSION|URL|PATH',
+      value: 'VERSION|URL|OCI|PATH',
       summary: 'which release; default: what is at the known address now',
     },
     { name: 'dry-run', summary: 'check everything that can be checked beforehand, and change nothing' },
