@@ -204,6 +204,32 @@ export function commands(signal: AbortSignal): Command[] {
       .action((a: string, b: string, options: { json?: boolean }) =>
         withContext(async (context) => (await import('./commands/diff.ts')).diff(a, b, options, context)),
       ),
+    new Command('publish')
+      .description('publish a built release to an OCI registry, a folder or a GitHub release')
+      .argument('<target>', 'oci://HOST/REPOSITORY[:TAG], github:OWNER/REPOSITORY@TAG, or a folder')
+      .argument('[release]', 'a built release', 'dist')
+      .addOption(
+        new Option('--form <form...>', 'registry: only these forms of the extension (default: both)').choices(
+          ['raw', 'tar'],
+        ),
+      )
+      .option('--replace', 'put it in the place of a different release of the same version')
+      .option('--dry-run', 'registry: print every tag and digest, send nothing')
+      .option('--plain-http', 'registry: without TLS (on loopback this is the default)')
+      .addOption(jsonOption())
+      .addHelpText(
+        'after',
+        examples(
+          'sextant publish oci://ghcr.io/acme/kubernetes',
+          'sextant publish github:acme/kubernetes@v1.36.3+k3s1 dist',
+          'sextant publish /srv/www/kubernetes/v1.36.3+k3s1',
+        ),
+      )
+      .action((target: string, release: string, options) =>
+        withContext(async (context) =>
+          (await import('./commands/publish.ts')).publish(target, release, options, context),
+        ),
+      ),
     labCommand(withContext),
     new Command('cache')
       .description('show or empty the cache of fetched and built files')

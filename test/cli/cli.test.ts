@@ -17,6 +17,7 @@ const COMMANDS = [
   'inspect',
   'verify',
   'diff',
+  'publish',
   'cache',
   'doctor',
   'completion',
