@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Release } from '../../src/release/types.ts';
+import { cyclonedxProblems } from '../release/cyclonedx-tools.ts';
 import { spdxProblems } from '../release/spdx-tools.ts';
 import { sextant } from '../sextant.ts';
 
@@ -27,8 +28,10 @@ test('the release holds an extension, its root hash and bill of materials for ea
     [
       'SHA256SUMS',
       'activation.yaml',
+      'provenance.json',
       'release.json',
       ...['amd64', 'arm64'].flatMap((architecture) => [
+        `provider-kairos-${version}-${architecture}.cdx.json`,
         `provider-kairos-${version}-${architecture}.spdx.json`,
         `provider-kairos-${version}-${architecture}.sysext.raw`,
         `provider-kairos-${version}-${architecture}.sysext.roothash`,
@@ -68,6 +71,15 @@ test('a frozen build into another folder, as another time, umask and locale see 
   expect(readFileSync(join(again, 'SHA256SUMS'), 'utf8')).toBe(
     readFileSync(join(dist, 'SHA256SUMS'), 'utf8'),
   );
+});
+
+test('the whole release is verified against its lock, without any network', () => {
+  const { code, stdout } = sextant(['verify', dist, '--lock', 'recipes/lab.lock.json'], {
+    wrap: ['unshare', '--net'],
+  });
+  expect(code).toBe(0);
+  expect(stdout).toContain('it was made from recipes/lab.lock.json: all ');
+  expect(stdout.match(/list the \d+ files and \d+ Go modules that are in it/g)).toHaveLength(2);
 });
 
 describe.each(['amd64', 'arm64'] as const)('the %s extension', (architecture) => {
@@ -110,6 +122,16 @@ describe.each(['amd64', 'arm64'] as const)('the %s extension', (architecture) =>
       sbom.replace(/"relatedSpdxElement": ?"SPDXRef-[^"]+"/, '"relatedSpdxElement":"SPDXRef-none"'),
     );
     expect(spdxProblems(broken)).toContain('SPDXRef-none');
+  });
+
+  test('has another that CycloneDX\u2019 own schema finds valid, with every Go module that is linked into its programs', () => {
+    const file = join(dist, image().cyclonedx ?? '');
+    expect(cyclonedxProblems(file)).toBe('');
+    const { components } = JSON.parse(readFileSync(file, 'utf8'));
+    const purls: string[] = components.flatMap(({ purl }: { purl?: string }) => purl ?? []);
+    expect(purls).toContain('pkg:golang/k8s.io/api@v0.36.3');
+    expect(purls.some((purl) => purl.startsWith('pkg:deb/debian/runc@'))).toBe(true);
+    expect(purls.length).toBeGreaterThan(150);
   });
 
   test('differs from itself in nothing', () => {
