@@ -36,7 +36,7 @@ check: node_modules/.ready ## format, lint, types, unused code, unit tests: unde
 tools: ## the field's own tools that judge formats in the tests
 	@tools/judges.sh
 	@tools/judges-go.sh
-	@tools/judges-cosign.sh
+	@tools/judges-trust.sh
 	@tools/judges-python.sh
 
 bench: build ## every figure in docs/benchmarks.md, measured anew

@@ -14,7 +14,7 @@ import { signedEnvelope } from '../../../src/release/signatures/dsse.ts';
 import { cacheFolder } from '../../../src/support/context.ts';
 import { sha256 } from '../../../src/support/files.ts';
 
-// cosign's own verification, without a transparency log (make tools, tools/judges-cosign.sh), and plain openssl.
+// cosign's own verification, without a transparency log (make tools, tools/judges-trust.sh), and plain openssl.
 const work = mkdtempSync(join(tmpdir(), 'sextant-cosign-'));
 const file = (name: string) => join(work, name);
 let own: KeyFiles;
