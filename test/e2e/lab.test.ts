@@ -28,7 +28,7 @@ test('the release holds an extension, its root hash and bill of materials for ea
     [
       'SHA256SUMS',
       'activation.yaml',
-      'provenance.json',
+      'provenance.intoto.json',
       'release.json',
       ...['amd64', 'arm64'].flatMap((architecture) => [
         `provider-kairos-${version}-${architecture}.cdx.json`,

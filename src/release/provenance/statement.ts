@@ -14,7 +14,7 @@ export const IN_TOTO_PAYLOAD = 'application/vnd.in-toto+json';
 export const BUILD_TYPE = 'https://sextant.invalid/build/v1';
 
 /** File of the release: the statement itself, or the envelope that holds it signed. */
-export const PROVENANCE = { unsigned: 'provenance.json', signed: 'provenance.intoto.jsonl' } as const;
+export const PROVENANCE = { unsigned: 'provenance.intoto.json', signed: 'provenance.intoto.jsonl' } as const;
 
 /** `use` of the inputs that a lock does not pin. */
 export const OWN_USES = ['sextant-node', 'compiler of sextant-node'] as const;

@@ -251,21 +251,21 @@ test('a statement about other files is told by the file', async () => {
   await sumsAnew();
   await expect(verify({})).rejects.toMatchObject({
     message: expect.stringMatching(
-      /provenance\.json: is about another activation\.yaml: SHA-256 [0-9a-f]{64}, not/,
+      /provenance\.intoto\.json: is about another activation\.yaml: SHA-256 [0-9a-f]{64}, not/,
     ),
   });
   renameSync(at('activation.yaml'), at('activation.yml'));
   await sumsAnew();
   await expect(verify({})).rejects.toMatchObject({
     message: expect.stringContaining(
-      'provenance.json: says nothing of activation.yml: it is about another release',
+      'provenance.intoto.json: says nothing of activation.yml: it is about another release',
     ),
   });
   rmSync(at('activation.yml'));
   await sumsAnew();
   await expect(verify({})).rejects.toMatchObject({
     message: expect.stringContaining(
-      'provenance.json: is about activation.yaml, which the release does not have',
+      'provenance.intoto.json: is about activation.yaml, which the release does not have',
     ),
   });
 });
@@ -279,7 +279,7 @@ test('another lock is told, and one input more or less', async () => {
     ),
   });
   await expect(verify({ lock: join(work, 'no.lock.json') })).rejects.toMatchObject({ code: 'input' });
-  const said = readFileSync(at('provenance.json'), 'utf8');
+  const said = readFileSync(at('provenance.intoto.json'), 'utf8');
   for (const [from, to, why] of [
     ['https://get.k3s.io/', 'https://get.k3s.io/x', 'leaves out https://get.k3s.io/, which'],
     [
@@ -288,7 +288,7 @@ test('another lock is told, and one input more or less', async () => {
       'names an input that',
     ],
   ] as const) {
-    writeFileSync(at('provenance.json'), said.replace(from, to));
+    writeFileSync(at('provenance.intoto.json'), said.replace(from, to));
     await sumsAnew();
     await expect(verify({ lock: join(work, 'x.lock.json') })).rejects.toMatchObject({
       message: expect.stringContaining(why),
@@ -310,11 +310,15 @@ test('what a key signed in a release is shown, and what another did', async () =
     'provenance.intoto.jsonl another',
   ]);
   lay(built.unsigned);
-  expect(await by(own)).toEqual(['x-amd64.sysext.raw nobody', 'SHA256SUMS nobody', 'provenance.json nobody']);
+  expect(await by(own)).toEqual([
+    'x-amd64.sysext.raw nobody',
+    'SHA256SUMS nobody',
+    'provenance.intoto.json nobody',
+  ]);
 });
 
 test('the statement holds no time unless SOURCE_DATE_EPOCH gives one', () => {
-  const text = readFileSync(join(built.unsigned, 'provenance.json'), 'utf8');
+  const text = readFileSync(join(built.unsigned, 'provenance.intoto.json'), 'utf8');
   expect(text).not.toMatch(/\d{4}-\d\d-\d\dT/);
   expect(JSON.parse(text).predicate.runDetails.metadata).toEqual({ invocationId: '6'.repeat(64) });
 });
