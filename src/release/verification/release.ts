@@ -23,6 +23,8 @@ export interface ReleaseVerifyOptions {
   /** Lock file that the release must have been built from. */
   readonly lock?: string;
   readonly requireValidDates?: boolean;
+  /** The time that the signer's dates are held against; default now. */
+  readonly now?: Date;
 }
 
 export interface VerifiedRelease {
@@ -51,6 +53,7 @@ export async function verifyRelease(
   if (trusted !== undefined) {
     const signer = await verifyChecksumsSignature(folder, trusted);
     checks.push(`SHA256SUMS is signed by ${signerText(signer, given.length > 0)}`);
+    warnings.push(...notYetValid(folder, signer, options));
     if (given.length === 0) {
       warnings.push('the certificate came with the release: give --cert to say whose it must be');
     }
@@ -122,6 +125,21 @@ async function trustedCertificates(
 function signerText(certificate: X509Certificate, given: boolean): string {
   const whose = given ? '' : "the release's own certificate ";
   return `${whose}${certificate.subject.replaceAll('\n', ', ')} (${fingerprint(certificate)})`;
+}
+
+/** A certificate that begins later than now: as a rule it is a clock that is wrong. An expired one is told for each image. */
+function notYetValid(
+  folder: string,
+  { validFrom }: X509Certificate,
+  { now = new Date(), requireValidDates }: ReleaseVerifyOptions,
+): string[] {
+  const from = new Date(validFrom);
+  if (from <= now) return [];
+  const said = `its certificate is valid from ${from.toISOString()} on, the clock here says ${now.toISOString()}`;
+  if (!requireValidDates) return [`${said}: is it right? systemd does not look at the dates`];
+  throw new SextantError('verification', `${folder}: ${said}`, {
+    hint: 'set the clock of this machine, or leave --require-valid-dates away',
+  });
 }
 
 /** Files that SHA256SUMS does not cover: nothing vouches for them. */

@@ -150,6 +150,20 @@ test('without a certificate given, the release’s own proves no origin, and tha
   expect(warnings).toEqual(['the certificate came with the release: give --cert to say whose it must be']);
 });
 
+test('a clock that is wrong is told, and is a failure where dates are required', async () => {
+  const now = new Date('2001-01-01T00:00:00Z');
+  const certificates = [own.certificate];
+  expect((await verify({ certificates, now })).warnings).toEqual([
+    expect.stringMatching(
+      /^its certificate is valid from 20.*Z on, the clock here says 2001-01-01T00:00:00\.000Z: is it right\?/,
+    ),
+  ]);
+  await expect(verify({ certificates, now, requireValidDates: true })).rejects.toMatchObject({
+    code: 'verification',
+    hint: expect.stringContaining('set the clock'),
+  });
+});
+
 test('an unsigned release is checked as far as it goes', async () => {
   lay(built.unsigned);
   const { checks, warnings } = await verify({ lock: join(work, 'x.lock.json') });
