@@ -37,6 +37,7 @@ tools: ## the field's own tools that judge formats in the tests
 	@tools/judges.sh
 	@tools/judges-go.sh
 	@tools/judges-registry.sh
+	@tools/judges-trust.sh
 	@tools/judges-python.sh
 
 bench: build ## every figure in docs/benchmarks.md, measured anew

@@ -71,5 +71,7 @@ async function trust(
   }
   const given = strict.certificatePem;
   if (given !== undefined) return { mode: 'strict', certificatePem: given };
-  return { mode: 'strict', certificatePem: await readFile(join(folder, release.certificate ?? ''), 'utf8') };
+  const files = [release.certificate ?? '', ...(release.alsoTrust ?? [])];
+  const certificates = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
+  return { mode: 'strict', certificatePem: certificates.join('') };
 }

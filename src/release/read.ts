@@ -24,11 +24,18 @@ const releaseSchema = z.looseObject({
         size: z.number().int().positive(),
         sha256: digest,
         rootHash: digest,
+        rootHashFile: fileName.optional(),
+        sbom: fileName.optional(),
+        cyclonedx: fileName.optional(),
       }),
     )
     .min(1),
   activation: fileName,
+  provenance: fileName.optional(),
   certificate: fileName.optional(),
+  publicKey: fileName.optional(),
+  checksumsSignature: fileName.optional(),
+  alsoTrust: z.array(fileName).optional(),
 });
 
 /** The release in a folder. A folder without release.json, or with one that is not ours, is an `input` error. */

@@ -18,6 +18,7 @@ const COMMANDS = [
   'verify',
   'diff',
   'publish',
+  'key',
   'cache',
   'doctor',
   'completion',
@@ -69,7 +70,11 @@ describe('what a person gets wrong is one line, a hint and the documented exit c
     ],
     ['a release that is not there', ['activation', 'nowhere'], 3, 'nowhere: there is no release here'],
     ['an image that is not there', ['inspect', 'none.raw'], 7, 'none.raw: no such file or folder'],
-    ['a folder for an image', ['verify', '.'], 3, '.: is a folder'],
+    ['a folder for an image', ['inspect', '.'], 3, '.: is a folder'],
+    ['a folder that is no release', ['verify', '.'], 3, '.: there is no release here'],
+    ['a lock for one file', ['verify', '--lock', 'l', 'a.raw'], 7, 'a.raw: no such file or folder'],
+    ['a certificate that is not there', ['key', 'show'], 7, 'release.crt: no such file or folder'],
+    ['a key of no size', ['key', 'create', '--days', 'many'], 2, 'a certificate for NaN days'],
   ])('%s', async (_name, args, exit, message) => {
     const { code, stdout, stderr } = sextant(args, { cwd: await folder() });
     expect({ code, stdout }).toEqual({ code: exit, stdout: '' });
