@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import { ARCHITECTURES, type Architecture } from '../support/architecture.ts';
 import { type Context, cacheFolder } from '../support/context.ts';
+import { catalogCommand, siteCommand } from './catalog-commands.ts';
 import { labCommand } from './lab-commands.ts';
 import { stderrProgress } from './print.ts';
 
@@ -158,6 +159,8 @@ export function commands(signal: AbortSignal): Command[] {
       .action((a: string, b: string, options: { json?: boolean }) =>
         withContext(async (context) => (await import('./commands/diff.ts')).diff(a, b, options, context)),
       ),
+    catalogCommand(withContext),
+    siteCommand(withContext),
     labCommand(withContext),
     new Command('cache')
       .description('show or empty the cache of fetched and built files')

@@ -14,6 +14,7 @@ const COMMANDS = [
   'inspect',
   'verify',
   'diff',
+  'catalog',
   'cache',
   'doctor',
   'completion',
@@ -118,6 +119,8 @@ test('the completion for bash completes commands and options', () => {
   expect(ask(['sextant', 'ins'])).toBe('inspect');
   expect(ask(['sextant', 'build', '--fro'])).toBe('--frozen');
   expect(ask(['sextant', 'completion', 'fi'])).toBe('fish');
+  expect(ask(['sextant', 'catalog', 'ya'])).toBe('yank');
+  expect(ask(['sextant', 'catalog', 'add', '--ke'])).toBe('--key');
 });
 
 test('doctor --json says what is there; piped output has no control characters', () => {
