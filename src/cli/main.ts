@@ -11,7 +11,8 @@ const SETTLE_MS = 30_000;
 const EXIT_CODE_HELP = `
 Exit codes:
   0 success   1 defect in sextant   2 usage   3 bad input   4 verification failed
-  5 external tool missing or failed   6 network   7 file system   130 interrupted
+  5 external tool missing or failed   6 network   7 file system
+  8 some releases failed, others stand   9 something is newer upstream   130 interrupted
 
 Environment:
   SEXTANT_CACHE        folder of the cache (default: ~/.cache/sextant)

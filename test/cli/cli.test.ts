@@ -9,6 +9,8 @@ const COMMANDS = [
   'init',
   'lock',
   'build',
+  'release',
+  'watch-upstream',
   'quickstart',
   'activation',
   'inspect',

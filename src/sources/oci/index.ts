@@ -101,7 +101,7 @@ function contentBlob(base: string, { digest, size }: Descriptor, manifest: strin
 }
 
 /** A stored blob, or one fetched with the login that the registry wants. */
-async function fetchContent(
+export async function fetchContent(
   componentName: string,
   blob: LockedBlob,
   context: SourceContext,
