@@ -91,6 +91,7 @@ function release(folder: string, version: string, distribution: string, index: n
         contents: name,
       };
     }),
+    trust: [],
     components: ['provider-kairos', 'edgevpn', distribution].map((name) => ({
       name,
       version: name === distribution ? version : `v2.${Math.floor(index / 20)}.0`,

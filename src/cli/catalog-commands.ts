@@ -37,6 +37,7 @@ export function catalogCommand(withContext: WithContext): Command {
       '--oci <architecture=reference...>',
       'artifact that Kairos installs: amd64=REGISTRY/NAME@sha256:...',
     )
+    .option('--published <file>', 'the same out of what `sextant publish oci://... --json` wrote')
     .option('--title <text>', 'what a new catalog is called')
     .option('--minimum-kairos <version>', 'oldest Kairos it is for', 'v3.5.0')
     .option('--replace', 'another build of a version that the catalog has')
@@ -47,6 +48,7 @@ export function catalogCommand(withContext: WithContext): Command {
       examples(
         'sextant catalog add catalog dist --key catalog.key',
         'sextant catalog add catalog https://example.org/k8s/v1.36.3+k3s1',
+        'sextant catalog add catalog dist --published published.json --key catalog.key',
         'sextant catalog add catalog dist --oci amd64=registry.example.org/k8s@sha256:...',
       ),
     )

@@ -2,6 +2,7 @@ import { addReleases, yankRelease } from '../../release/catalog/add.ts';
 import { oneRelease } from '../../release/catalog/change.ts';
 import { checkCatalog } from '../../release/catalog/check.ts';
 import { readCatalog } from '../../release/catalog/fetch.ts';
+import { readPublished } from '../../release/catalog/published.ts';
 import type { Catalog, CatalogRelease } from '../../release/catalog/types.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
@@ -16,6 +17,7 @@ interface SigningOptions {
 interface AddOptions extends SigningOptions {
   readonly address?: string;
   readonly oci?: readonly string[];
+  readonly published?: string;
   readonly title?: string;
   readonly minimumKairos: string;
   readonly replace?: boolean;
@@ -27,9 +29,10 @@ export async function add(
   options: AddOptions,
   context: Context,
 ): Promise<void> {
-  const { oci = [], minimumKairos: kairos, ...rest } = options;
+  const { oci = [], published, minimumKairos: kairos, ...rest } = options;
+  const pushed = published === undefined ? {} : await readPublished(published);
   const { before, after } = await addReleases(
-    { folder, releases, ...rest, kairos, oci: references(oci) },
+    { folder, releases, ...rest, kairos, oci: { ...pushed, ...references(oci) } },
     context,
   );
   if (after.serial === before) process.stdout.write(`${folder}: has all of it already, serial ${before}\n`);

@@ -128,16 +128,17 @@ function catalogRelease(
   today: string,
   certificates: Record<string, string>,
 ): CatalogRelease {
-  const { release, description, certificate, contentsNames } = described;
+  const { release, description, contentsNames } = described;
   if (minor(release.version) < 0) {
     throw new SextantError('input', `${release.version}: is no Kubernetes version`, {
       hint: 'a catalog holds releases of Kubernetes, such as v1.36.3+k3s1',
     });
   }
-  if (certificate !== undefined) {
-    const fingerprint = new X509Certificate(certificate).fingerprint256.replaceAll(':', '').toLowerCase();
-    certificates[fingerprint] = certificate;
-  }
+  const trust = described.certificates.map((pem) => {
+    const fingerprint = new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
+    certificates[fingerprint] = pem;
+    return fingerprint;
+  });
   return {
     name: release.name,
     version: release.version,
@@ -169,6 +170,7 @@ function catalogRelease(
         contents: contentsNames[index] ?? '',
       };
     }),
+    trust,
     components: (release.images[0]?.components ?? []).map(({ name, version, type, standin, license }) => ({
       name,
       version,

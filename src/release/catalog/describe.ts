@@ -17,8 +17,8 @@ export interface DescribedRelease {
   readonly release: Release;
   /** SHA-256 of its release.json. */
   readonly description: string;
-  /** PEM certificate that verifies the images' signatures. */
-  readonly certificate: string | undefined;
+  /** PEM certificates that a strict node is to trust, the signer's first; empty where nothing is signed. */
+  readonly certificates: readonly string[];
   readonly contents: readonly ImageContents[];
   /** SHA-256 of the contents file of each image, in the release's order. */
   readonly contentsNames: readonly string[];
@@ -53,13 +53,18 @@ export async function describeRelease(place: string, context: Context): Promise<
   return {
     release,
     description: sha256(text),
-    certificate:
-      release.certificate === undefined
-        ? undefined
-        : await readFile(await local(release.certificate), 'utf8'),
+    certificates: await Promise.all(
+      trustedFiles(release).map(async (name) => readFile(await local(name), 'utf8')),
+    ),
     contents,
     contentsNames: contents.map((held) => contentsFile(held).name),
   };
+}
+
+/** Further certificates are named while a key is being rotated. */
+function trustedFiles(release: Release & { readonly alsoTrust?: readonly string[] }): readonly string[] {
+  const { certificate, alsoTrust = [] } = release;
+  return certificate === undefined ? [] : [certificate, ...alsoTrust];
 }
 
 async function imageContents(

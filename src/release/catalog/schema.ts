@@ -73,6 +73,7 @@ const release = z.looseObject({
       (images) => new Set(images.map(({ architecture }) => architecture)).size === images.length,
       'must hold each architecture once',
     ),
+  trust: z.array(digest).max(100),
   components: z
     .array(
       z.looseObject({
@@ -96,14 +97,16 @@ const catalog = z
     certificates: z.record(digest, z.string().max(64 * 1024)),
     releases: z.array(release),
   })
-  .superRefine(({ serial: newest, releases }, context) => {
+  .superRefine(({ serial: newest, releases, certificates }, context) => {
     const seen = new Set<string>();
-    for (const [index, { name, version: text, since, yanked }] of releases.entries()) {
+    for (const [index, { name, version: text, since, yanked, trust }] of releases.entries()) {
       const key = `${name} ${text}`;
       const at = (message: string) =>
         context.addIssue({ code: 'custom', path: ['releases', index], message });
       if (seen.has(key)) at(`${key} is in it twice`);
       seen.add(key);
+      if (trust.some((one) => certificates[one] === undefined))
+        at('trusts a certificate that the catalog does not have');
       if (since > newest || (yanked?.since ?? 0) > newest) at("is of a later serial than the catalog's own");
     }
   });

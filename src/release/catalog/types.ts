@@ -66,6 +66,8 @@ export interface CatalogRelease {
     readonly kairos: string;
   };
   readonly images: readonly CatalogImage[];
+  /** Certificates that a strict node is to trust, by their SHA-256 in `certificates`, the signer's first; empty where nothing is signed. */
+  readonly trust: readonly string[];
   readonly components: readonly CatalogComponent[];
   /** File name of the cloud-config in the release. */
   readonly activation: string;
@@ -79,7 +81,7 @@ export interface Catalog {
   readonly title: string;
   /** Grows by one with every change: a catalog with a smaller one than was seen is an old one. */
   readonly serial: number;
-  /** PEM certificates that signed images, by their SHA-256 (DER). */
+  /** PEM certificates that signed images or are to be trusted beside those, by their SHA-256 (DER). */
   readonly certificates: Readonly<Record<string, string>>;
   /** Newest first; of one version, by extension name. */
   readonly releases: readonly CatalogRelease[];

@@ -70,10 +70,8 @@ ${
 `;
 }
 
-/** The certificate that signed every image, when the catalog has it. */
+/** The certificates that a strict node is to trust; undefined where not every image is signed. */
 function certificateOf({ certificates }: Catalog, release: CatalogRelease): string | undefined {
-  if (!isSigned(release)) return undefined;
-  const signers = new Set(release.images.map(({ signature }) => signature?.certificate ?? ''));
-  const [signer = ''] = signers;
-  return signers.size === 1 ? certificates[signer] : undefined;
+  if (!isSigned(release) || release.trust.length === 0) return undefined;
+  return release.trust.map((fingerprint) => certificates[fingerprint] ?? '').join('');
 }

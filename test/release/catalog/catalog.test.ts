@@ -17,6 +17,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { addReleases, yankRelease } from '../../../src/release/catalog/add.ts';
 import { checkCatalog } from '../../../src/release/catalog/check.ts';
 import { readCatalog } from '../../../src/release/catalog/fetch.ts';
+import { publishedReferences } from '../../../src/release/catalog/published.ts';
 import type { Catalog } from '../../../src/release/catalog/types.ts';
 import type { Context } from '../../../src/support/context.ts';
 import { silent } from '../../../src/support/progress.ts';
@@ -102,6 +103,7 @@ describe('catalog add', () => {
       ],
     });
     expect(Object.keys(catalog().certificates)).toEqual([image.signature.certificateFingerprint]);
+    expect(catalog().releases[0]?.trust).toEqual([image.signature.certificateFingerprint]);
   });
 
   test('keeps the newest first, counts the serial, and changes nothing for what is there', async () => {
@@ -198,6 +200,27 @@ describe('what Kairos reads', () => {
     });
     await yankRelease({ folder, version: 'v1.36.3+k3s1', why: 'breaks IPv6' });
     expect(kairos().layers[0]).toMatchObject({ latest: 'v1.35.6+k3s1', tags: [{ tag: 'v1.35.6+k3s1' }] });
+  });
+
+  test('where `sextant publish --json` says that the raw form is, is where Kairos is sent', () => {
+    const tag = (form: string, character: string, architecture?: string) => ({
+      tag: 'v1.36.3-k3s1',
+      what: 'image',
+      form,
+      ...(architecture === undefined ? {} : { architecture }),
+      digest: `sha256:${digest(character)}`,
+      reference: `r.example.org/k8s@sha256:${digest(character)}`,
+    });
+    const report = {
+      kind: 'registry',
+      tags: [tag('tar', 'a', 'amd64'), tag('raw', 'b', 'amd64'), tag('raw', 'c', 'arm64'), tag('raw', 'd')],
+    };
+    expect(publishedReferences(JSON.stringify(report), 'x')).toEqual({
+      amd64: `r.example.org/k8s@sha256:${digest('b')}`,
+      arm64: `r.example.org/k8s@sha256:${digest('c')}`,
+    });
+    for (const wrong of ['', '{', '[]', '{"tags":[{}]}', JSON.stringify({ kind: 'folder', folder: 'x' })])
+      expect(() => publishedReferences(wrong, 'report.json')).toThrow('report.json: does not say where');
   });
 
   test('a release that was pushed nowhere is not in it', async () => {

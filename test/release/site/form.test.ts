@@ -1,4 +1,4 @@
-import { X509Certificate as NodeCertificate } from 'node:crypto';
+import { createHash, X509Certificate as NodeCertificate } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { X509Certificate } from '../../../src/release/site/page/certificate.ts';
 import { activationFile, missing } from '../../../src/release/site/page/form.ts';
 import type { PageRelease } from '../../../src/release/site/page/release-data.ts';
+import { sha256 } from '../../../src/release/site/page/sha256.ts';
 import type { Release } from '../../../src/release/types.ts';
 import { silent } from '../../../src/support/progress.ts';
 import { makeSigner, type SigningFiles } from '../../image/fixture.ts';
@@ -113,10 +114,19 @@ test('what the renderer refuses is said by the path of the value, without the va
   );
 });
 
+test("the page's SHA-256 is everybody's", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+      expect(sha256(bytes)).toBe(createHash('sha256').update(bytes).digest('hex'));
+    }),
+  );
+});
+
 test('the page takes for a certificate what Node does, and nothing that is cut, lengthened or something else', () => {
   const pem = readFileSync(signer.certificate, 'utf8');
   expect(() => new X509Certificate(pem)).not.toThrow();
   const der = new NodeCertificate(pem).raw;
+  expect(new X509Certificate(pem).fingerprint256).toBe(new NodeCertificate(pem).fingerprint256);
   const asPem = (bytes: Uint8Array) =>
     `-----BEGIN CERTIFICATE-----\n${Buffer.from(bytes).toString('base64')}\n-----END CERTIFICATE-----\n`;
   expect(() => new X509Certificate(asPem(der))).not.toThrow();

@@ -1,9 +1,14 @@
+import { sha256 } from './sha256.ts';
+
 /**
  * Stands in for `X509Certificate` of node:crypto where the activation's renderer runs in a browser: throws for what is no PEM
  * certificate. It looks at the outermost structure only, SEQUENCE { tbsCertificate, algorithm, signature } (RFC 5280, 4.1); the page
  * itself gives it nothing but certificates that `sextant catalog` has read whole.
  */
 export class X509Certificate {
+  /** SHA-256 of the DER, as Node writes it: `AB:CD:...`. */
+  readonly fingerprint256: string;
+
   constructor(pem: string) {
     const body =
       /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/.exec(pem)?.[1] ?? '';
@@ -14,6 +19,7 @@ export class X509Certificate {
     const [, algorithm] = value(bytes, tbs, 0x30);
     const [, signature] = value(bytes, algorithm, 0x03);
     if (signature !== bytes.length) throw new Error('not a certificate');
+    this.fingerprint256 = sha256(bytes).toUpperCase().match(/../g)?.join(':') ?? '';
   }
 }
 
