@@ -17,6 +17,7 @@ const COMMANDS = [
   'verify',
   'diff',
   'catalog',
+  'site',
   'cache',
   'doctor',
   'completion',
