@@ -30,6 +30,7 @@ check: node_modules/.ready ## format, lint, types, unused code, unit tests: unde
 	@npx biome check .
 	@npx tsc
 	@npx tsc -p src/node
+	@npx tsc -p src/release/site/page
 	@npx knip
 	@npx vitest run --project unit
 

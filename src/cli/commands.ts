@@ -2,6 +2,7 @@ import { Argument, Command, Option } from 'commander';
 import { ARCHITECTURES, type Architecture } from '../support/architecture.ts';
 import { type Context, cacheFolder } from '../support/context.ts';
 import { keyCommand } from './key-commands.ts';
+import { catalogCommand, siteCommand } from './catalog-commands.ts';
 import { labCommand } from './lab-commands.ts';
 import { stderrProgress } from './print.ts';
 
@@ -251,6 +252,8 @@ export function commands(signal: AbortSignal): Command[] {
         ),
       ),
     keyCommand(withContext),
+    catalogCommand(withContext),
+    siteCommand(withContext),
     labCommand(withContext),
     new Command('cache')
       .description('show or empty the cache of fetched and built files')

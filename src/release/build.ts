@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { writeImage } from '../image/index.ts';
 import type { Lock, LockedArchitecture } from '../lock/types.ts';
@@ -7,7 +7,7 @@ import { hasStandins, recipeDigest } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { Architecture } from '../support/architecture.ts';
 import { SextantError } from '../support/errors.ts';
-import { canonicalJson, sha256, withTemporaryFolder } from '../support/files.ts';
+import { canonicalJson, replaceFolder, sha256, withTemporaryFolder } from '../support/files.ts';
 import { fill } from '../support/fill.ts';
 import { bytesText, inStep } from '../support/progress.ts';
 import { SOURCE_DIGEST, VERSION } from '../support/version.ts';
@@ -283,21 +283,4 @@ async function refuseForeignFolder(output: string): Promise<void> {
   throw new SextantError('filesystem', `${output}: holds files that are not a release`, {
     hint: 'give another folder with --output, or empty this one',
   });
-}
-
-/** Puts a finished folder in the place of an older release; the older one goes only when the new one stands. */
-async function replaceFolder(folder: string, output: string): Promise<void> {
-  const old = `${folder}.old`;
-  await mkdir(join(output, '..'), { recursive: true });
-  const had = await rename(output, old).then(
-    () => true,
-    () => false,
-  );
-  try {
-    await rename(folder, output);
-  } catch (error) {
-    if (had) await rename(old, output);
-    throw error;
-  }
-  await rm(old, { recursive: true, force: true });
 }

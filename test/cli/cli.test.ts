@@ -19,6 +19,8 @@ const COMMANDS = [
   'diff',
   'publish',
   'key',
+  'catalog',
+  'site',
   'cache',
   'doctor',
   'completion',
@@ -136,6 +138,8 @@ test('the completion for bash completes commands and options', () => {
   expect(ask(['sextant', 'ins'])).toBe('inspect');
   expect(ask(['sextant', 'build', '--fro'])).toBe('--frozen');
   expect(ask(['sextant', 'completion', 'fi'])).toBe('fish');
+  expect(ask(['sextant', 'catalog', 'ya'])).toBe('yank');
+  expect(ask(['sextant', 'catalog', 'add', '--ke'])).toBe('--key');
 });
 
 test('doctor --json says what is there; piped output has no control characters', () => {
