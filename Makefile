@@ -30,12 +30,15 @@ check: node_modules/.ready ## format, lint, types, unused code, unit tests: unde
 	@npx biome check .
 	@npx tsc
 	@npx tsc -p src/node
+	@npx tsc -p src/release/site/page
 	@npx knip
 	@npx vitest run --project unit
 
 tools: ## the field's own tools that judge formats in the tests
 	@tools/judges.sh
 	@tools/judges-go.sh
+	@tools/judges-registry.sh
+	@tools/judges-trust.sh
 	@tools/judges-python.sh
 
 bench: build ## every figure in docs/benchmarks.md, measured anew

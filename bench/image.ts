@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { openHashPool } from '../src/image/hash-pool.ts';
 import { writeImage } from '../src/image/index.ts';
+import { openSigner } from '../src/release/keys/signer.ts';
 import { type Progress, silent } from '../src/support/progress.ts';
 import { erofsTool } from '../test/image/erofs/tools.ts';
 import { makeSigner, type SigningFiles } from '../test/image/fixture.ts';
@@ -68,7 +69,7 @@ async function write(): Promise<void> {
     seed: 'bench',
     timestamp: 315532800,
     mkfs: erofsTool('mkfs.erofs'),
-    signing: { key, certificate },
+    signer: await openSigner({ key, certificate }),
     context: { cache: root, progress, signal: new AbortController().signal },
   });
   // Not getrusage(2): its maximum begins with what the process had that forked this one.

@@ -17,6 +17,10 @@ const COMMANDS = [
   'inspect',
   'verify',
   'diff',
+  'publish',
+  'key',
+  'catalog',
+  'site',
   'cache',
   'doctor',
   'completion',
@@ -68,7 +72,11 @@ describe('what a person gets wrong is one line, a hint and the documented exit c
     ],
     ['a release that is not there', ['activation', 'nowhere'], 3, 'nowhere: there is no release here'],
     ['an image that is not there', ['inspect', 'none.raw'], 7, 'none.raw: no such file or folder'],
-    ['a folder for an image', ['verify', '.'], 3, '.: is a folder'],
+    ['a folder for an image', ['inspect', '.'], 3, '.: is a folder'],
+    ['a folder that is no release', ['verify', '.'], 3, '.: there is no release here'],
+    ['a lock for one file', ['verify', '--lock', 'l', 'a.raw'], 7, 'a.raw: no such file or folder'],
+    ['a certificate that is not there', ['key', 'show'], 7, 'release.crt: no such file or folder'],
+    ['a key of no size', ['key', 'create', '--days', 'many'], 2, 'a certificate for NaN days'],
   ])('%s', async (_name, args, exit, message) => {
     const { code, stdout, stderr } = sextant(args, { cwd: await folder() });
     expect({ code, stdout }).toEqual({ code: exit, stdout: '' });
@@ -130,6 +138,8 @@ test('the completion for bash completes commands and options', () => {
   expect(ask(['sextant', 'ins'])).toBe('inspect');
   expect(ask(['sextant', 'build', '--fro'])).toBe('--frozen');
   expect(ask(['sextant', 'completion', 'fi'])).toBe('fish');
+  expect(ask(['sextant', 'catalog', 'ya'])).toBe('yank');
+  expect(ask(['sextant', 'catalog', 'add', '--ke'])).toBe('--key');
 });
 
 test('doctor --json says what is there; piped output has no control characters', () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Release } from '../../src/release/types.ts';
+import { cyclonedxProblems } from '../release/cyclonedx-tools.ts';
 import { spdxProblems } from '../release/spdx-tools.ts';
 import { sextant, startSextant } from '../sextant.ts';
 
@@ -28,8 +29,10 @@ test('the release holds an extension, its root hash and bill of materials for ea
     [
       'SHA256SUMS',
       'activation.yaml',
+      'provenance.intoto.json',
       'release.json',
       ...['amd64', 'arm64'].flatMap((architecture) => [
+        `provider-kairos-${version}-${architecture}.cdx.json`,
         `provider-kairos-${version}-${architecture}.spdx.json`,
         `provider-kairos-${version}-${architecture}.sysext.raw`,
         `provider-kairos-${version}-${architecture}.sysext.roothash`,
@@ -100,6 +103,15 @@ test('a frozen build into another folder, as another time, umask and locale see 
   );
 });
 
+test('the whole release is verified against its lock, without any network', () => {
+  const { code, stdout } = sextant(['verify', dist, '--lock', 'recipes/lab.lock.json'], {
+    wrap: ['unshare', '--net'],
+  });
+  expect(code).toBe(0);
+  expect(stdout).toContain('it was made from recipes/lab.lock.json: all ');
+  expect(stdout.match(/list the \d+ files and \d+ Go modules that are in it/g)).toHaveLength(2);
+});
+
 describe.each(['amd64', 'arm64'] as const)('the %s extension', (architecture) => {
   const image = () => {
     const found = release.images.find((entry) => entry.architecture === architecture);
@@ -140,6 +152,16 @@ describe.each(['amd64', 'arm64'] as const)('the %s extension', (architecture) =>
       sbom.replace(/"relatedSpdxElement": ?"SPDXRef-[^"]+"/, '"relatedSpdxElement":"SPDXRef-none"'),
     );
     expect(spdxProblems(broken)).toContain('SPDXRef-none');
+  });
+
+  test('has another that CycloneDX\u2019 own schema finds valid, with every Go module that is linked into its programs', () => {
+    const file = join(dist, image().cyclonedx ?? '');
+    expect(cyclonedxProblems(file)).toBe('');
+    const { components } = JSON.parse(readFileSync(file, 'utf8'));
+    const purls: string[] = components.flatMap(({ purl }: { purl?: string }) => purl ?? []);
+    expect(purls).toContain('pkg:golang/k8s.io/api@v0.36.3');
+    expect(purls.some((purl) => purl.startsWith('pkg:deb/debian/runc@'))).toBe(true);
+    expect(purls.length).toBeGreaterThan(150);
   });
 
   test('differs from itself in nothing', () => {
