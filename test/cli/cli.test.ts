@@ -11,6 +11,7 @@ const COMMANDS = [
   'build',
   'release',
   'watch-upstream',
+  'mirror',
   'quickstart',
   'activation',
   'inspect',
