@@ -1,6 +1,7 @@
 # What a newcomer does, one command each. `make help` lists them.
 SHELL := /bin/bash
 NODE ?= node
+CUTS ?= 20
 export SEXTANT_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sextant
 
 .DEFAULT_GOAL := help
@@ -19,11 +20,11 @@ test: ## everything needed, then all tests
 	@$(MAKE) --no-print-directory build tools
 	@npx vitest run
 
-lab: ## every scenario on real core nodes in QEMU (SCENARIOS="name ..." for some)
+lab: ## every scenario on real core nodes in QEMU (SCENARIOS="name ..." for some, CUTS=20 power cuts)
 	@tools/prerequisites.sh build lab
 	@$(MAKE) --no-print-directory build
 	@$(NODE) build/sextant.js build --recipe recipes/lab.yaml --output test-results/lab-release
-	@$(NODE) build/sextant.js lab test --release test-results/lab-release $(SCENARIOS)
+	@$(NODE) build/sextant.js lab test --release test-results/lab-release --cuts $(CUTS) $(SCENARIOS)
 
 check: node_modules/.ready ## format, lint, types, unused code, unit tests: under a minute
 	@npx biome check .

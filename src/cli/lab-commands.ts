@@ -110,6 +110,8 @@ export function labCommand(withContext: WithContext): Command {
       'recipes/lab.yaml',
     )
     .option('--results <folder>', 'where results and the logs of what failed go', 'test-results')
+    .option('--cuts <number>', 'power cuts of the scenario power-cut', '1')
+    .option('--seed <number>', 'where the moments of the power cuts are drawn from (default: a new one)')
     .option('--list', 'show the scenarios')
     .option('--json', 'the results as JSON on stdout')
     .addHelpText(

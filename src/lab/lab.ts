@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readRelease } from '../release/read.ts';
@@ -24,6 +25,11 @@ export interface Lab {
   ready?: Promise<ReadyNode>;
   /** The same node's disk after a shutdown. */
   readyOff?: Promise<ReadyNode>;
+  /** The same node, taken over by sextant-node and good, saved with its memory. */
+  adopted?: Promise<ReadyNode>;
+  /** Power cuts of the scenario that does them, and the seed from which their moments are drawn. */
+  readonly cuts: number;
+  readonly seed: number;
 }
 
 export interface ReadyNode {
@@ -33,17 +39,19 @@ export interface ReadyNode {
 
 export async function openLab(
   context: Context,
-  facts: Pick<Lab, 'folder' | 'base' | 'accelerator' | 'releaseFolder' | 'recipe'>,
+  facts: Pick<Lab, 'folder' | 'base' | 'accelerator' | 'releaseFolder' | 'recipe'> &
+    Partial<Pick<Lab, 'cuts' | 'seed'>>,
 ): Promise<Lab> {
   const emulator = await findEmulator('amd64', facts.accelerator, context);
-  return { context, ...facts, emulator, release: await readRelease(facts.releaseFolder) };
+  const seed = facts.seed ?? randomInt(2 ** 31);
+  return { cuts: 1, ...facts, seed, context, emulator, release: await readRelease(facts.releaseFolder) };
 }
 
 /** Ends what the run's shared node left. */
 export async function closeLab(lab: Lab): Promise<void> {
   const ready = await lab.ready?.catch(() => undefined);
   await ready?.server.close();
-  await rm(join(lab.folder, 'ready.qcow2'), { force: true });
-  await rm(join(lab.folder, 'ready-off.qcow2'), { force: true });
+  for (const name of ['ready', 'ready-off', 'adopted'])
+    await rm(join(lab.folder, `${name}.qcow2`), { force: true });
   await rm(join(lab.folder, 'variants'), { recursive: true, force: true });
 }

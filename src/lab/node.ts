@@ -46,6 +46,10 @@ export interface LabNode {
   try(script: string, onOutput?: (text: string) => void): Promise<GuestResult>;
   /** Resolves with this boot once the guest answers. */
   boot(): Promise<Boot>;
+  /** Resolves with the boot that comes after `bootId`, when the guest restarts by itself. */
+  bootAfter(bootId: string, timeoutSeconds?: number): Promise<Boot>;
+  /** When this boot began: power-on or the last restart, milliseconds of the monotonic clock (performance.now()). */
+  bootedAt(): number;
   /** Follows this boot through its steps, after a look at what image it is; seconds since power-on (or since the restart) of each. */
   watch(options: {
     /** Undefined for a standard image, which has none. */
@@ -108,6 +112,9 @@ function labNode(
   const { channel } = machine;
   /** Where this boot began on the host's clock, milliseconds. */
   let bootedAt = machine.startedAt;
+  machine.qmp.onEvent((event) => {
+    if (event === 'RESET') bootedAt = performance.now();
+  });
   const limited = async <T>(work: Promise<T>, seconds: number, what: string): Promise<T> => {
     signal.throwIfAborted();
     let stopWaiting = () => {};
@@ -150,6 +157,9 @@ function labNode(
     stop,
     try: (script, onOutput) => runs(script, onOutput),
     boot: () => limited(channel.greeting(), BOOT_SECONDS, 'the boot until the node answers'),
+    bootAfter: (bootId, timeoutSeconds = BOOT_SECONDS) =>
+      limited(channel.bootAfter(bootId), timeoutSeconds, 'the restart that the node does by itself'),
+    bootedAt: () => bootedAt,
     async run(script) {
       const { code, output } = await runs(script);
       if (code === 0) return output;
@@ -187,9 +197,6 @@ function labNode(
     },
     async restart() {
       const { bootId } = await limited(channel.greeting(), BOOT_SECONDS, 'the boot until the node answers');
-      machine.qmp.onEvent((event) => {
-        if (event === 'RESET') bootedAt = performance.now();
-      });
       await limited(
         channel.run('systemctl --no-block reboot').catch(() => undefined),
         BOOT_SECONDS,

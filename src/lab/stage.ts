@@ -118,9 +118,18 @@ export class Stage {
   ): Promise<{ node: LabNode; server: ReleaseServer }> {
     this.lab.ready ??= makeReadyNode(this.lab);
     const { disk, server } = await this.lab.ready;
+    return { node: await this.resume(disk, more), server };
+  }
+
+  /** Goes on with a copy of a node that was saved with its memory. */
+  async resume(disk: string, more: Partial<Pick<NodeRequest, 'name'>> = {}): Promise<LabNode> {
     const request = this.#request({}, { ...more, machine: { extra: ['-loadvm', SNAPSHOT] } });
-    const copy = await this.#copy(disk, request);
-    return { node: await this.#boot(request, copy), server };
+    return this.#boot(request, await this.#copy(disk, request));
+  }
+
+  /** Boots a node's own disk again, whose machine was ended as pulling the plug does. */
+  async bootAgain(node: LabNode): Promise<LabNode> {
+    return this.#boot(this.#request({}, { name: node.name }), join(node.folder, 'disk.qcow2'));
   }
 
   /**
@@ -128,22 +137,24 @@ export class Stage {
    * one; unless there is one already.
    */
   async donate(node: LabNode, server: ReleaseServer): Promise<void> {
-    this.lab.ready ??= this.save(node, server);
+    this.lab.ready ??= this.save(node, server, 'ready');
     await this.lab.ready;
   }
 
-  /** Saves a running node with its memory. It ends; its server goes on. */
-  async save(node: LabNode, server: ReleaseServer): Promise<ReadyNode> {
+  /** Saves a running node with its memory under a name. It ends; its server goes on. */
+  async save(node: LabNode, server: ReleaseServer, name: 'ready' | 'adopted'): Promise<ReadyNode> {
     await node.run('sync');
     await node.machine.qmp.execute('stop');
     const said = await node.machine.qmp.execute('human-monitor-command', {
       'command-line': `savevm ${SNAPSHOT}`,
     });
-    if (said !== '') throw new SextantError('tool', `the ready node cannot be saved: ${String(said).trim()}`);
+    if (said !== '')
+      throw new SextantError('tool', `the ${name} node cannot be saved: ${String(said).trim()}`);
     await node.stop();
-    const disk = join(this.lab.folder, 'ready.qcow2');
+    const disk = join(this.lab.folder, `${name}.qcow2`);
     await rename(join(node.folder, 'disk.qcow2'), disk);
-    this.#servers.splice(this.#servers.indexOf(server), 1);
+    const own = this.#servers.indexOf(server);
+    if (own !== -1) this.#servers.splice(own, 1);
     return { disk, server };
   }
 
@@ -271,7 +282,7 @@ async function makeReadyNode(lab: Lab): Promise<ReadyNode> {
     const server = await stage.serve();
     const node = await stage.node({ [ACTIVATION_FILE]: await stage.activation(server) });
     await stage.untilReady(node);
-    const ready = await stage.save(node, server);
+    const ready = await stage.save(node, server, 'ready');
     await stage.end(false);
     return ready;
   } catch (error) {

@@ -41,6 +41,12 @@ test('KVM takes the processor as it is', () => {
   expect(text({ accelerator: { name: 'kvm', why: '' } })).toContain('-accel kvm -cpu host');
 });
 
+test('amd64 machines have a hardware watchdog that resets them', () => {
+  expect(text()).toContain('-device i6300esb -action watchdog=reset');
+  const kernel = { image: '/k', initrd: '/i', commandLine: 'console=ttyAMA0' };
+  expect(text({ architecture: 'arm64', kernel })).not.toContain('i6300esb');
+});
+
 test('read-only disks are read-only', () => {
   expect(text({ disks: [...request.disks, { file: '/m', format: 'raw', readOnly: true }] })).toMatch(
     /file=\/m,format=raw,if=none,id=disk1,[^ ]*readonly=on/,

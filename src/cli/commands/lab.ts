@@ -240,6 +240,8 @@ interface TestOptions {
   readonly release: string;
   readonly recipe: string;
   readonly results: string;
+  readonly cuts: string;
+  readonly seed?: string;
   readonly list?: boolean;
   readonly json?: boolean;
 }
@@ -251,6 +253,10 @@ export async function test(names: readonly string[], options: TestOptions, conte
     return;
   }
   const scenarios = chosenScenarios(names);
+  const powerCuts = {
+    cuts: whole(options.cuts, '--cuts', 1, 1000),
+    ...(options.seed === undefined ? {} : { seed: whole(options.seed, '--seed', 0, 2 ** 31 - 1) }),
+  };
   const releaseFolder = await releaseFrom(options.release, context);
   const folder = resolve(options.results, 'lab');
   checkArchitecture(await readRelease(releaseFolder), releaseFolder);
@@ -263,7 +269,14 @@ export async function test(names: readonly string[], options: TestOptions, conte
   const atOnce = parallelism(availableParallelism());
   await checkRoom({ nodes: Math.min(atOnce, scenarios.length), memory: 4096 }, folder);
   const base = await coreFrom(options.core, context);
-  const lab = await openLab(context, { folder, base, accelerator, releaseFolder, recipe: options.recipe });
+  const lab = await openLab(context, {
+    folder,
+    base,
+    accelerator,
+    releaseFolder,
+    recipe: options.recipe,
+    ...powerCuts,
+  });
   const results = await runScenarios(lab, scenarios, { atOnce, results: resolve(options.results) });
   if (options.json) process.stdout.write(`${JSON.stringify(results)}\n`);
   else {

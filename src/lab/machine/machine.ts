@@ -72,7 +72,9 @@ export function machineArguments(request: MachineRequest): string[] {
       ? ['-accel', 'kvm', '-cpu', 'host']
       : ['-accel', 'tcg,thread=multi', '-cpu', emulated];
   // The arm64 board has no screen here and no firmware: its guests are started by their kernel.
-  const board = arm ? ['-machine', 'virt'] : ['-machine', 'pc', '-vga', 'std'];
+  // A hardware watchdog, as server boards have one: it resets the machine when nobody has fed it for too long.
+  const watchdog = ['-device', 'i6300esb', '-action', 'watchdog=reset'];
+  const board = arm ? ['-machine', 'virt'] : ['-machine', 'pc', '-vga', 'std', ...watchdog];
   const drives = request.disks.flatMap(({ file, format, readOnly }, index) => [
     '-drive',
     `file=${file},format=${format},if=none,id=disk${index},cache=unsafe${readOnly ? ',readonly=on' : ''}`,
@@ -208,6 +210,17 @@ export async function startMachine(request: MachineRequest, signal: AbortSignal)
     await stop();
     throw error;
   }
+}
+
+/** Plugs a raw disk in that nobody writes; the guest of a `pc` board sees it as a new virtio disk with this serial number. */
+export async function plugDisk(machine: Machine, file: string, serial: string): Promise<void> {
+  const driver = {
+    driver: 'raw',
+    'read-only': true,
+    file: { driver: 'file', filename: file, 'read-only': true },
+  };
+  await machine.qmp.execute('blockdev-add', { 'node-name': serial, ...driver });
+  await machine.qmp.execute('device_add', { driver: 'virtio-blk-pci', drive: serial, id: serial, serial });
 }
 
 /** Plugs the machine's network cable in or out. */

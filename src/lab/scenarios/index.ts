@@ -2,6 +2,20 @@ import { arm64Merge } from './arm64-merge.ts';
 import { deactivation } from './deactivation.ts';
 import { faultyServer } from './faulty-server.ts';
 import { freshInstall } from './fresh-install.ts';
+import { brokenExtension } from './generations/broken-extension.ts';
+import { brokenSystem } from './generations/broken-os.ts';
+import { cleanPowerOffs } from './generations/clean-power-offs.ts';
+import { corruptedFile } from './generations/corrupted-file.ts';
+import { kernelHang, kernelPanic } from './generations/crash-after-merge.ts';
+import { diskFull } from './generations/disk-full.ts';
+import { firstGeneration } from './generations/first-generation.ts';
+import { foreignExtension } from './generations/foreign-extension.ts';
+import { systemThenExtension } from './generations/os-then-extension.ts';
+import { passiveByHand } from './generations/passive-by-hand.ts';
+import { powerCut } from './generations/power-cut.ts';
+import { recoveryAndBack } from './generations/recovery.ts';
+import { staleAssessment } from './generations/stale-assessment.ts';
+import { workingExtension } from './generations/working-extension.ts';
 import { installedCoreNode } from './installed-core-node.ts';
 import { lateNetwork } from './late-network.ts';
 import { nextBoots } from './next-boots.ts';
@@ -31,6 +45,21 @@ export const SCENARIOS: readonly Scenario[] = [
   nextRelease,
   osUpgrade,
   strictTrust,
+  brokenExtension,
+  workingExtension,
+  powerCut,
+  brokenSystem,
+  passiveByHand,
+  corruptedFile,
+  kernelPanic,
+  kernelHang,
+  firstGeneration,
+  foreignExtension,
+  diskFull,
+  cleanPowerOffs,
+  systemThenExtension,
+  staleAssessment,
+  recoveryAndBack,
   serverAndAgent,
   peerToPeer,
   freshInstall,

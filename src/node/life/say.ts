@@ -2,18 +2,19 @@ import { toFailure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
 import { inInitramfs } from '../observe/slot.ts';
 
-/** KERN_ERR: shown on the console also when the kernel is told to be quiet. */
-const LEVEL = 3;
+/** KERN_ERR: shown on the consoles also when the kernel is told to be quiet; KERN_NOTICE is not. */
+const [ERROR, NOTICE] = [3, 5];
 
 /**
- * One line for people. In the initramfs stage neither the console nor the journal takes what a command writes; the kernel's log does, and
- * shows it on the console. A line that cannot be said is lost.
+ * One line for people. The kernel's log takes it to every console, the serial one too; in the initramfs stage it is the only way, for
+ * neither the console nor the journal takes what a command writes there. A line that cannot be said is lost.
  */
 export function say(host: Host, line: string): void {
   const text = `sextant: ${line.replace(/\s*\n\s*/g, '; ')}`;
   try {
     host.out(`${text}\n`);
-    if (inInitramfs(host)) host.run(['tee', '/dev/kmsg'], { input: `<${LEVEL}>${text}`, timeoutSeconds: 5 });
+    const level = inInitramfs(host) ? ERROR : NOTICE;
+    host.run(['tee', '/dev/kmsg'], { input: `<${level}>${text}`, timeoutSeconds: 5 });
   } catch {
     // Nobody listens.
   }

@@ -34,7 +34,8 @@ Restart=on-failure
 RestartSec=10
 TimeoutStopSec=60
 OOMScoreAdjust=-900
-StandardOutput=journal+console
+# The consoles get what it says through the kernel's log.
+StandardOutput=journal
 `;
 
 function mergeLimits(seconds: number): string {

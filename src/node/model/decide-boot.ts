@@ -160,7 +160,11 @@ function unwritable(records: Records, choice: Choice, why: string, observation: 
  */
 function isStaleAssessment(records: Records, choice: Choice, observation: Observation): boolean {
   if (!observation.grub.assessing) return false;
-  if (observation.slot === 'passive') return otherSlotPair(records, observation) !== undefined;
+  if (observation.slot === 'passive') {
+    // Fresh from the installer both slots hold one operating system: what is good here is good there.
+    const same = observation.other?.os === observation.os && choice.kind === 'good';
+    return same || otherSlotPair(records, observation) !== undefined;
+  }
   return (
     choice.kind === 'good' || ((choice.kind === 'trial' || choice.kind === 'new-trial') && choice.limited)
   );

@@ -37,6 +37,19 @@ describe('a node that works', () => {
     expect(node.asked).toEqual([]);
   });
 
+  test("the verdict is on every console, by the kernel's log", () => {
+    const node = playedNode();
+    const shown: string[] = [];
+    node.programs.set('tee', ([path], options) => {
+      if (path === '/dev/kmsg') shown.push(options.input ?? '');
+      return {};
+    });
+    adopted(node, 'first works');
+    powerOn(node);
+    watchFor(node);
+    expect(shown.at(-1)).toMatch(/^<\d>sextant: generation 1 \(.+\) is good$/);
+  });
+
   test('an upgrade that works becomes good, and the first one steps back', () => {
     const node = goodNode();
     upgraded(node, 'second works');

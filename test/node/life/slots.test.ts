@@ -100,6 +100,17 @@ test('a tentative mark that GRUB left behind goes once our own count has taken o
   expect(node.readText('/state/boot_assessment')).toBe(ENVIRONMENT);
 });
 
+test('a mark that sent a node with one operating system in both slots to the passive one goes there', () => {
+  const node = withGrub(goodNode());
+  put(node, '/state/cOS/passive.img', node.readBytes('/state/cOS/active.img', 0, 1e9) ?? '');
+  const left = `${ENVIRONMENT}enable_boot_assessment=yes\nboot_assessment_tentative=yes\n`;
+  put(node, '/state/boot_assessment', left);
+  choose(node, 'passive');
+  powerOn(node);
+  expect(linked(node)).toBe('first works');
+  expect(node.readText('/state/boot_assessment')).toBe(ENVIRONMENT);
+});
+
 test('a mark that cannot be taken away costs no boot', () => {
   const node = goodNode();
   put(node, '/state/boot_assessment', `${ENVIRONMENT}boot_assessment_tentative=yes\n`);

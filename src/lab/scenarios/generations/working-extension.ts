@@ -1,0 +1,34 @@
+import type { Scenario } from '../types.ts';
+import { adoptedNode, SEXTANT_SAYS, untilGood } from './adopted.ts';
+import { nextRelease } from './releases.ts';
+import { readyAgain, servedRelease, upgradeByRestart } from './trial.ts';
+
+export const workingExtension: Scenario = {
+  name: 'working-extension',
+  sentence:
+    'an extension upgrade that works: on trial by a restart, good once Kubernetes has been healthy for the set time',
+  async run(stage) {
+    const { node } = await adoptedNode(stage);
+    const next = await nextRelease(stage);
+    await upgradeByRestart(stage, node, await servedRelease(stage, next));
+    await readyAgain(stage, node);
+    await stage.prove(
+      'the pair becomes good, the one before it is superseded',
+      node,
+      `${untilGood(2)}
+[ "$(sextant_says '.generations[] | select(.id == 1) | .state')" = superseded ]`,
+    );
+    await stage.verdict(
+      node,
+      'the new Kubernetes is Ready with dm-verity in use, its data there, the node object and the journal say so',
+      `${SEXTANT_SAYS}
+dmsetup table --target verity | grep -F ' ${next.rootHash} '
+node_ready "$(hostname | tr A-Z a-z)"
+k3s --version | grep -F 'k3s version ${next.release.version} '
+[ "$(k3s kubectl get configmap kept -o jsonpath={.data.by})" = the-lab ]
+api "/api/v1/nodes/$(hostname | tr A-Z a-z)" | jq -e '.metadata.labels["sextant/generation"] == "2" and .metadata.labels["sextant/state"] == "good"'
+journalctl -b MESSAGE_ID=4ddc7c7052a94b79520a5437e93aff08 -o cat --no-pager | grep -F 'generation 2'
+/opt/sextant/bin/sextant-node status`,
+    );
+  },
+};
