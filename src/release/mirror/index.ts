@@ -220,7 +220,8 @@ async function refuseForeignFolder(output: string, named: string): Promise<void>
     throw error;
   });
   // A mirror that was interrupted before its first end has no index yet.
-  const ours = new Set([INDEX, 'http', 'https', 'go', 'recipe', 'releases', 'activation']);
+  // A catalog of the releases is made in it by `sextant catalog`.
+  const ours = new Set([INDEX, 'http', 'https', 'go', 'recipe', 'releases', 'activation', 'catalog']);
   const foreign = names.find((name) => !ours.has(name) && !name.startsWith('.'));
   if (foreign === undefined) return;
   throw new SextantError('filesystem', `${named}: holds ${foreign}, which is no part of a mirror`, {
