@@ -1,10 +1,9 @@
 #!/bin/sh
-# Builds the programs that judge activation files in the tests: kairos-agent, and yip with a small front of ours; and actionlint, which judges
-# workflows. They end up in CACHE/judges/go/bin; nothing is done when what they are made from has not changed. Needs Go and its module proxy.
+# Builds the programs that judge activation files in the tests: kairos-agent, and yip with a small front of ours. They end up in
+# CACHE/judges/go/bin; nothing is done when what they are made from has not changed. Needs Go and its module proxy.
 set -eu
 
 agent=github.com/kairos-io/kairos-agent/v2@v2.31.4
-actionlint=github.com/rhysd/actionlint@v1.7.12
 front=$(cd "$(dirname "$0")/../test/activation/judges/yip" && pwd)
 cache=${SEXTANT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sextant}
 bin=$cache/judges/go/bin
@@ -34,14 +33,8 @@ go=$(cd "$front" && go version)
 sources=$(cd "$front" && cat go.mod go.sum main.go | sha256sum | cut -d ' ' -f 1)
 build yip-judge "$go $sources" "$front"
 
-# published NAME MODULE@VERSION PACKAGE: a program of a published module, by its own go.sum.
-published() {
-  if [ -x "$bin/$1" ] && [ "$(cat "$bin/$1.key" 2>/dev/null)" = "$go $2" ]; then
-    return
-  fi
-  folder=$(cd "$work" && go mod download -json "$2" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
-  [ -n "$folder" ] || { echo "judges-go: the module proxy does not give $2" >&2; exit 1; }
-  build "$1" "$go $2" "$folder/$3"
-}
-published kairos-agent "$agent" .
-published actionlint "$actionlint" cmd/actionlint
+if [ ! -x "$bin/kairos-agent" ] || [ "$(cat "$bin/kairos-agent.key" 2>/dev/null)" != "$go $agent" ]; then
+  folder=$(cd "$work" && go mod download -json "$agent" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+  [ -n "$folder" ] || { echo "judges-go: the module proxy does not give $agent" >&2; exit 1; }
+  build kairos-agent "$go $agent" "$folder"
+fi
