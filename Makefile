@@ -40,6 +40,7 @@ tools: ## the field's own tools that judge formats in the tests
 	@tools/judges-registry.sh
 	@tools/judges-trust.sh
 	@tools/judges-python.sh
+	@tools/judges-ci.sh
 
 bench: build ## every figure in docs/benchmarks.md, measured anew
 	@tools/prerequisites.sh build test

@@ -1,8 +1,8 @@
 import { Argument, Command, Option } from 'commander';
 import { ARCHITECTURES, type Architecture } from '../support/architecture.ts';
 import { type Context, cacheFolder } from '../support/context.ts';
-import { keyCommand } from './key-commands.ts';
 import { catalogCommand, siteCommand } from './catalog-commands.ts';
+import { keyCommand } from './key-commands.ts';
 import { labCommand } from './lab-commands.ts';
 import { stderrProgress } from './print.ts';
 
@@ -97,6 +97,11 @@ export function commands(signal: AbortSignal): Command[] {
         "folder or address of published releases, DISTRIBUTION-VERSION below it (default: each release's url)",
       )
       .option('--no-published', 'build what is published already, too')
+      .option('--url <address>', "folder address that they will be served from, instead of the recipe's")
+      .option(
+        '--component-version <component=version...>',
+        'what to call the version of a file that was just built',
+      )
       .addOption(frozenOption())
       .addOption(jsonOption())
       .addHelpText(
@@ -125,6 +130,29 @@ export function commands(signal: AbortSignal): Command[] {
         withContext(async (context) =>
           (await import('./commands/watch-upstream.ts')).watchUpstreamCommand(options, context),
         ),
+      ),
+    new Command('mirror')
+      .description('copy everything a recipe and its releases need into a folder for a closed network')
+      .addOption(recipeOption())
+      .requiredOption('-o, --output <folder>', 'the mirror; what is there and right is kept')
+      .option('--url <address>', 'where the folder will be served (default: its own file:// address)')
+      .addOption(
+        new Option(
+          '--host <architecture...>',
+          'machines that build in the closed network (default: both)',
+        ).choices([...ARCHITECTURES]),
+      )
+      .option('--release <place...>', 'finished releases to put in: folders or addresses')
+      .addOption(jsonOption())
+      .addHelpText(
+        'after',
+        examples(
+          'sextant mirror --output mirror --url https://mirror.example.org/sextant',
+          'sextant mirror --output mirror --url http://10.0.0.2:8080 --release dist/k3s-v1.36.3+k3s1',
+        ),
+      )
+      .action((options) =>
+        withContext(async (context) => (await import('./commands/mirror.ts')).mirror(options, context)),
       ),
     new Command('quickstart')
       .description(

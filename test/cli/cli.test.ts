@@ -12,6 +12,7 @@ const COMMANDS = [
   'build',
   'release',
   'watch-upstream',
+  'mirror',
   'quickstart',
   'activation',
   'inspect',
