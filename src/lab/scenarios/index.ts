@@ -20,6 +20,7 @@ import { installedCoreNode } from './installed-core-node.ts';
 import { lateNetwork } from './late-network.ts';
 import { nextBoots } from './next-boots.ts';
 import { nextRelease } from './next-release.ts';
+import { ociInstall } from './oci-install.ts';
 import { osUpgrade } from './os-upgrade.ts';
 import { peerToPeer } from './p2p.ts';
 import { slowMerge } from './slow-merge.ts';
@@ -44,6 +45,7 @@ export const SCENARIOS: readonly Scenario[] = [
   deactivation,
   nextRelease,
   osUpgrade,
+  ociInstall,
   strictTrust,
   brokenExtension,
   workingExtension,
