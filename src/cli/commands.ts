@@ -1,6 +1,8 @@
 import { Argument, Command, Option } from 'commander';
 import { ARCHITECTURES, type Architecture } from '../support/architecture.ts';
 import { type Context, cacheFolder } from '../support/context.ts';
+import { catalogCommand, siteCommand } from './catalog-commands.ts';
+import { keyCommand } from './key-commands.ts';
 import { labCommand } from './lab-commands.ts';
 import { stderrProgress } from './print.ts';
 
@@ -65,7 +67,7 @@ export function commands(signal: AbortSignal): Command[] {
         withContext(async (context) => (await import('./commands/lock.ts')).lock(options, context)),
       ),
     new Command('build')
-      .description('build the release: extension, root hash, activation.yaml, checksums, SBOM')
+      .description('build the release: extension, root hash, activation.yaml, checksums, SBOM, provenance')
       .addOption(recipeOption())
       .addOption(outputOption())
       .addOption(archOption())
@@ -95,6 +97,11 @@ export function commands(signal: AbortSignal): Command[] {
         "folder or address of published releases, DISTRIBUTION-VERSION below it (default: each release's url)",
       )
       .option('--no-published', 'build what is published already, too')
+      .option('--url <address>', "folder address that they will be served from, instead of the recipe's")
+      .option(
+        '--component-version <component=version...>',
+        'what to call the version of a file that was just built',
+      )
       .addOption(frozenOption())
       .addOption(jsonOption())
       .addHelpText(
@@ -123,6 +130,29 @@ export function commands(signal: AbortSignal): Command[] {
         withContext(async (context) =>
           (await import('./commands/watch-upstream.ts')).watchUpstreamCommand(options, context),
         ),
+      ),
+    new Command('mirror')
+      .description('copy everything a recipe and its releases need into a folder for a closed network')
+      .addOption(recipeOption())
+      .requiredOption('-o, --output <folder>', 'the mirror; what is there and right is kept')
+      .option('--url <address>', 'where the folder will be served (default: its own file:// address)')
+      .addOption(
+        new Option(
+          '--host <architecture...>',
+          'machines that build in the closed network (default: both)',
+        ).choices([...ARCHITECTURES]),
+      )
+      .option('--release <place...>', 'finished releases to put in: folders or addresses')
+      .addOption(jsonOption())
+      .addHelpText(
+        'after',
+        examples(
+          'sextant mirror --output mirror --url https://mirror.example.org/sextant',
+          'sextant mirror --output mirror --url http://10.0.0.2:8080 --release dist/k3s-v1.36.3+k3s1',
+        ),
+      )
+      .action((options) =>
+        withContext(async (context) => (await import('./commands/mirror.ts')).mirror(options, context)),
       ),
     new Command('quickstart')
       .description(
@@ -185,15 +215,34 @@ export function commands(signal: AbortSignal): Command[] {
         ),
       ),
     new Command('verify')
-      .description('hash everything in an extension again; exit code 0 or 4')
-      .argument('<file>', 'a .raw file or its address')
-      .option('--roothash <hash|file>', 'the root hash it must have; default: the .roothash file next to it')
-      .option('--cert <file>', 'PEM certificate that must have signed it')
+      .description(
+        'check a release or one extension, offline: every byte, checksums, signatures, provenance, SBOM; exit code 0 or 4',
+      )
+      .argument('<release>', 'folder of a release, or a .raw file or its address')
+      .option(
+        '--cert <file>',
+        'PEM certificate that must have signed it; given twice, one of them',
+        (file: string, before: readonly string[] = []) => [...before, file],
+      )
+      .option('--lock <file>', 'lock that the release must have been made from')
+      .option(
+        '--roothash <hash|file>',
+        'the root hash a .raw file must have; default: the .roothash file next to it',
+      )
       .option('--require-valid-dates', 'an expired certificate is a failure (systemd ignores the dates)')
       .addOption(jsonOption())
-      .addHelpText('after', examples('sextant verify dist/*.raw', 'sextant verify a.raw --cert release.pem'))
-      .action((file: string, options) =>
-        withContext(async (context) => (await import('./commands/verify.ts')).verify(file, options, context)),
+      .addHelpText(
+        'after',
+        examples(
+          'sextant verify dist --cert release.crt --lock sextant.lock.json',
+          'sextant verify dist/provider-kairos-*-amd64.sysext.raw',
+          'sextant verify a.raw --cert release.crt',
+        ),
+      )
+      .action((place: string, options) =>
+        withContext(async (context) =>
+          (await import('./commands/verify.ts')).verify(place, options, context),
+        ),
       ),
     new Command('diff')
       .description('what differs between two extensions: components, files, sizes')
@@ -230,6 +279,9 @@ export function commands(signal: AbortSignal): Command[] {
           (await import('./commands/publish.ts')).publish(target, release, options, context),
         ),
       ),
+    keyCommand(withContext),
+    catalogCommand(withContext),
+    siteCommand(withContext),
     labCommand(withContext),
     new Command('cache')
       .description('show or empty the cache of fetched and built files')

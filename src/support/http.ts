@@ -51,15 +51,17 @@ export async function httpRequest(address: string, request: HttpRequest = {}): P
   url.password = '';
   const sending = watchedBody(request.body, stallMs);
   const signals = [request.signal, sending.signal].filter((signal) => signal !== undefined);
-  const response = await send(url, {
+  const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+  const answer = send(url, {
     method: request.method ?? 'GET',
     headers,
     dispatcher: agent(EnvHttpProxyAgent),
     headersTimeout: stallMs,
     bodyTimeout: stallMs,
     ...(sending.body === undefined ? {} : { body: sending.body }),
-    ...(signals.length > 0 ? { signal: AbortSignal.any(signals) } : {}),
+    ...(signal ? { signal } : {}),
   }).finally(sending.stop);
+  const response = await (signal ? orAborted(answer, signal) : answer);
   const flat: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) {
     if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
@@ -74,6 +76,16 @@ export async function httpRequest(address: string, request: HttpRequest = {}): P
         () => {},
       ),
   };
+}
+
+/** undici looks at the signal of a request only once it is connected, which a network that drops packets makes long. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 /** A body whose sending is given up when the other side takes nothing for `stallMs`: undici itself watches only what it reads. */

@@ -22,6 +22,7 @@ describe('the recipes that come with Sextant', () => {
     'examples/airgap-mirror.yaml',
     'examples/airgap-images.yaml',
     'examples/matrix.yaml',
+    'examples/provider-kairos-release.yaml',
   ])('%s is valid', async (file) => {
     await expect(recipeOf(file)).resolves.toBeDefined();
   });

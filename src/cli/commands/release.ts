@@ -17,6 +17,8 @@ interface ReleaseOptions {
   /** `false` for --no-published. */
   readonly published?: string | boolean;
   readonly frozen?: boolean;
+  readonly url?: string;
+  readonly componentVersion?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -38,6 +40,8 @@ export async function release(options: ReleaseOptions, context: Context): Promis
       jobs,
       memory,
       cacheLimit: limit,
+      ...(options.url === undefined ? {} : { url: addressOf(options.url) }),
+      versions: Object.fromEntries((options.componentVersion ?? []).map(componentVersion)),
       ...(options.only === undefined ? {} : { only: options.only }),
       ...(typeof options.published === 'string'
         ? { published: options.published }
@@ -62,6 +66,19 @@ function jobsOf(text: string | undefined): number {
   throw new SextantError('usage', `--jobs ${text}: not a number of releases`, {
     hint: 'give a number from 1 on',
   });
+}
+
+function addressOf(text: string): string {
+  if (/^https?:\/\/[^/]/.test(text)) return text;
+  throw new SextantError('usage', `--url ${text}: not an http or https address`, {
+    hint: 'give the folder address that the releases will be served from',
+  });
+}
+
+function componentVersion(text: string): [string, string] {
+  const [, name, version] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (name !== undefined && version !== undefined) return [name, version];
+  throw new SextantError('usage', `--component-version ${text}: not COMPONENT=VERSION`);
 }
 
 function facts({

@@ -18,6 +18,7 @@ import { versionProblem } from '../kubernetes/rules.ts';
 import { snapshotSize } from '../kubernetes/snapshot.ts';
 import { generation } from '../model/change.ts';
 import { minor } from '../model/datastore.ts';
+import type { Refusal } from '../model/effects.ts';
 import type { DatastoreKind, ExtensionFile, Generation, Records } from '../model/types.ts';
 import type { Session } from '../session.ts';
 
@@ -28,6 +29,8 @@ export interface UpgradeWish {
   readonly cluster: string | undefined;
   /** A snapshot also where the minor version stays. */
   readonly snapshot: boolean;
+  /** Where a catalog has chosen: the release and its place. */
+  readonly listed?: { readonly release: NodeRelease; readonly place: ReleasePlace };
 }
 
 /** What an upgrade will do, before anything of it is done. */
@@ -53,10 +56,16 @@ const RELEASE_LIMIT = 4 * 1024 * 1024;
 export function planUpgrade(session: Session, wish: UpgradeWish): UpgradePlan {
   const { host, records } = session;
   const from = replaced(records);
-  const place = absolute(host, releasePlace(wish.to, knownRelease(host, from)));
-  const release = readRelease(host, place);
+  const { listed } = wish;
+  const place = listed?.place ?? absolute(host, releasePlace(wish.to, knownRelease(host, from)));
+  const release = listed?.release ?? readRelease(host, place);
   const asked = wish.to;
-  if (asked !== undefined && /^v?\d+\.\d+\.\d/.test(asked) && !sameVersion(asked, release.version))
+  if (
+    listed === undefined &&
+    asked !== undefined &&
+    /^v?\d+\.\d+\.\d/.test(asked) &&
+    !sameVersion(asked, release.version)
+  )
     throw new Failure(
       'input',
       `${shownAddress(place.release)}: is a release of ${release.version}, not of ${asked}`,
@@ -65,7 +74,8 @@ export function planUpgrade(session: Session, wish: UpgradeWish): UpgradePlan {
   const image = imageFor(release, architectureOf(host), shownAddress(place.release));
   const file = { name: release.name, sha256: image.sha256, rootHash: image.rootHash, size: image.size };
   const files = withFile(from, file, place);
-  checkVersion(session, from, release.version, wish.cluster);
+  const problem = versionRules(session, from, wish.cluster)(release.version);
+  if (problem) throw new Failure('refused', problem.message, problem.hint);
   const datastore = datastoreKindNow(host, session.observation.datastore);
   const crosses = minor(release.version) > minor(records.datastore.version || from.kubernetes);
   const takes = datastore === 'single' && (crosses || wish.snapshot);
@@ -83,7 +93,7 @@ function imagePlace({ kind, release }: ReleasePlace, image: ReleaseImage): strin
 }
 
 /** The pair that the new one follows: what runs, else the newest good one. */
-function replaced(records: Records): Generation {
+export function replaced(records: Records): Generation {
   const good = records.generations.filter(({ state }) => state === 'good');
   const newest = good.sort((left, right) => right.turn - left.turn)[0];
   const pair = generation(records, records.boot?.generation ?? null) ?? newest ?? records.generations.at(-1);
@@ -128,19 +138,21 @@ function withFile(from: Generation, file: ExtensionFile, place: ReleasePlace): r
   return from.files.map((old) => (old.name === file.name ? file : old));
 }
 
-function checkVersion(
+/** Kubernetes' rules for what may follow on this node. An agent's cluster is asked for its version once, when the first one is held against them. */
+export function versionRules(
   { host, records }: Session,
   from: Generation,
-  to: string,
   given: string | undefined,
-): void {
+): (to: string) => Refusal | undefined {
   const agent = (role(host) ?? records.datastore.kind) === 'agent';
-  const problem = versionProblem({
+  const base = {
     from: agent ? from.kubernetes : records.datastore.version || from.kubernetes,
-    to,
-    role: agent ? 'agent' : 'server',
-    cluster: agent ? (given ?? clusterVersion(host)) : null,
+    role: agent ? ('agent' as const) : ('server' as const),
     datastore: agent || records.datastore.kind === 'none' ? '' : records.datastore.version,
-  });
-  if (problem) throw new Failure('refused', problem.message, problem.hint);
+  };
+  let cluster: string | null | undefined;
+  return (to) => {
+    if (cluster === undefined) cluster = agent ? (given ?? clusterVersion(host)) : null;
+    return versionProblem({ ...base, to, cluster });
+  };
 }

@@ -104,20 +104,18 @@ export function curlText(host: Host, address: string, limit: number): string {
   makeFolders(host, RUN_FOLDER);
   const file = runtimeName('fetched');
   try {
-    const answer = curl(host, address, [
-      '--silent',
-      '--retry',
-      '3',
-      '--output',
-      file,
-      '--max-filesize',
-      String(limit),
-    ]);
+    const answer = curlSmall(host, address, file, limit);
     if (answer.code !== 0) throw networkFailure(address, answer);
     return host.readText(file, limit) ?? '';
   } finally {
     host.unlink(file);
   }
+}
+
+/** A small file, fetched anew: nothing of an earlier one is kept. */
+export function curlSmall(host: Host, address: string, file: string, limit: number): CurlAnswer {
+  const options = ['--silent', '--retry', '3', '--output', file, '--max-filesize', String(limit)];
+  return curl(host, address, options);
 }
 
 /** What a failed download is for people. */

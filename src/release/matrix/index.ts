@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type LoadedRecipe, loadRecipe } from '../../recipe/load.ts';
 import { type Variant, variants } from '../../recipe/matrix.ts';
+import type { Recipe } from '../../recipe/schema.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError, toSextantError } from '../../support/errors.ts';
 import { isAddress } from '../address.ts';
@@ -30,6 +31,10 @@ export interface MatrixRequest {
    */
   readonly published?: string | false;
   readonly cacheLimit: number;
+  /** Instead of the recipe's `release.url`. */
+  readonly url?: string;
+  /** Versions of `file` and `url` components instead of the recipe's, by component: what a pipeline has just built has the pipeline's version. */
+  readonly versions?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -38,7 +43,8 @@ export interface MatrixRequest {
  * row with an error, the others go on. Throws for what concerns all of them: a wrong recipe, an interruption.
  */
 export async function releaseMatrix(request: MatrixRequest): Promise<readonly Row[]> {
-  const loaded = await loadRecipe(request.recipe);
+  const written = await loadRecipe(request.recipe);
+  const loaded = { ...written, recipe: overridden(written.recipe, request) };
   const wanted = chosen(request, variants(loaded.recipe));
   const gate = admission(request);
   const taken = new Map<string, string>();
@@ -52,6 +58,25 @@ export async function releaseMatrix(request: MatrixRequest): Promise<readonly Ro
   );
   if (request.context.signal.aborted) request.context.signal.throwIfAborted();
   return rows;
+}
+
+function overridden(recipe: Recipe, { recipe: file, url, versions = {} }: MatrixRequest): Recipe {
+  for (const name of Object.keys(versions)) {
+    const source = recipe.components.find((component) => component.name === name)?.source;
+    if (source?.type === 'file' || source?.type === 'url') continue;
+    throw new SextantError(
+      'usage',
+      `${file}: ${source === undefined ? 'no component is named' : 'upstream says the version of'} ${name}`,
+      { hint: '--component-version is for components of the types file and url' },
+    );
+  }
+  const components = recipe.components.map((component) => {
+    const { name, source } = component;
+    const version = versions[name];
+    if (version === undefined || (source.type !== 'file' && source.type !== 'url')) return component;
+    return { ...component, source: { ...source, version } };
+  });
+  return { ...recipe, components, release: url === undefined ? recipe.release : { ...recipe.release, url } };
 }
 
 function chosen({ recipe, only }: MatrixRequest, all: readonly Variant[]): readonly Variant[] {

@@ -17,7 +17,22 @@ export function watchedMarkdown(watched: readonly Watched[]): string {
   const parts = watched.filter(({ news }) => news.length > 0).map(section);
   const current = watched.filter(({ news }) => news.length === 0).map(({ id }) => code(id));
   if (current.length > 0) parts.push(`Nothing is newer for ${current.join(', ')}.`);
-  return `${parts.join('\n\n')}\n`;
+  return `## ${title(watched)}\n\n${parts.join('\n\n')}\n`;
+}
+
+/** One line that says what the locks took or would take: a pull request's title. Plain text. */
+function title(watched: readonly Watched[]): string {
+  const allowed = watched.flatMap(({ news }) => news.filter((each) => each.allowed));
+  const named = allowed
+    .filter(({ kind }) => kind === 'distribution' || kind === 'component')
+    .map(({ name, upstream }) => `${name} ${upstream.replace(/^(sha256:.{12}).*$/, '$1')}`);
+  const others = [
+    ...(allowed.some(({ kind }) => kind === 'tools') ? ['packages of the build tools'] : []),
+    ...(allowed.some(({ kind }) => kind === 'lock') ? ['a lock that fits the recipe'] : []),
+  ];
+  const all = [...new Set([...named, ...others])].map((text) => text.replace(/[`\r\n<>@|]/g, ''));
+  const shown = all.length > 4 ? [...all.slice(0, 4), `${all.length - 4} more`] : all;
+  return shown.length === 0 ? 'Nothing new upstream' : `Newer upstream: ${shown.join(', ')}`;
 }
 
 function section({ id, lockFile, news, written }: Watched): string {

@@ -34,7 +34,9 @@ test('what is newer is a table, what the lock took a sentence, what is not allow
     }),
     watched({ id: 'k0s-stable' }),
   ]);
-  expect(text).toBe(`### k3s-1.36
+  expect(text).toBe(`## Newer upstream: k3s v1.36.4+k3s1
+
+### k3s-1.36
 
 | what | locked | upstream |
 |---|---|---|
