@@ -21,6 +21,7 @@ import { keyRotation } from './key-rotation.ts';
 import { lateNetwork } from './late-network.ts';
 import { nextBoots } from './next-boots.ts';
 import { nextRelease } from './next-release.ts';
+import { ociInstall } from './oci-install.ts';
 import { osUpgrade } from './os-upgrade.ts';
 import { peerToPeer } from './p2p.ts';
 import { slowMerge } from './slow-merge.ts';
@@ -45,6 +46,7 @@ export const SCENARIOS: readonly Scenario[] = [
   deactivation,
   nextRelease,
   osUpgrade,
+  ociInstall,
   strictTrust,
   keyRotation,
   brokenExtension,
