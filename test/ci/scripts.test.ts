@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** Commands that other parts of this program bring; each has to be taken from here when it is there. */
+/** Commands that may not be in this build: held to the real command line as soon as they are. */
 const TO_COME = ['publish', 'catalog', 'site'];
 
 /** Whether the real command line takes these arguments; nothing is run. */
@@ -46,10 +46,8 @@ async function expectAllParse(): Promise<readonly (readonly string[])[]> {
   const known = commands(new AbortController().signal).map((command) => command.name());
   for (const args of calls) {
     const name = args[0] ?? '';
-    // A command that is there is held to it; one that is not is on the list, and no longer than it is not.
-    if (TO_COME.includes(name))
-      expect(known, `${name} is there: take it off the list TO_COME`).not.toContain(name);
-    else expect(parses(args), args.join(' ')).toBe(true);
+    if (!known.includes(name) && TO_COME.includes(name)) continue;
+    expect(parses(args), args.join(' ')).toBe(true);
   }
   return calls;
 }
