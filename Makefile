@@ -30,12 +30,15 @@ check: node_modules/.ready ## format, lint, types, unused code, unit tests: unde
 	@npx biome check .
 	@npx tsc
 	@npx tsc -p src/node
+	@npx tsc -p src/release/site/page
 	@npx knip
 	@npx vitest run --project unit
 
 tools: ## the field's own tools that judge formats in the tests
 	@tools/judges.sh
 	@tools/judges-go.sh
+	@tools/judges-registry.sh
+	@tools/judges-trust.sh
 	@tools/judges-python.sh
 	@tools/judges-ci.sh
 
@@ -54,6 +57,5 @@ clean: ## remove what was built here (the cache stays: see `sextant cache`)
 	rm -rf build dist test-results
 
 node_modules/.ready: package.json package-lock.json
-	@# Not `npm ci`: it refuses a lock without the optional packages of other platforms, which a registry need not carry.
-	@npm install --no-save --no-audit --no-fund --loglevel=error
+	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

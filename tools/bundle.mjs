@@ -59,11 +59,47 @@ const { outputFiles: nodeProgram } = await build({
   },
   logLevel: 'warning',
 });
+// The hub page's style and scripts: classic scripts, because a page that is opened as a file may load no modules. The activation's renderer is
+// the command line's own; of its libraries what a page never calls is left out.
+const page = 'src/release/site/page';
+const forBrowsers = {
+  name: 'for-browsers',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:crypto$/ }, () => ({ path: resolve(page, 'certificate.ts') }));
+    // Schemas are never printed as JSON Schema here.
+    onLoad({ filter: /zod\/v4\/core\/json-schema-processors\.js$/ }, () => ({
+      contents: 'export const allProcessors = {}; export const toJSONSchema = undefined;',
+    }));
+    onLoad({ filter: /zod\/v4\/core\/to-json-schema\.js$/ }, () => ({
+      contents: `const unused = () => () => { throw new Error('left out'); };
+        export { unused as createToJSONSchemaMethod, unused as createStandardJSONSchemaMethod, unused as processSchema };
+        export { unused as initializeContext, unused as extractDefs, unused as finalize };`,
+    }));
+  },
+};
+const { outputFiles: pageFiles } = await build({
+  entryPoints: {
+    'site/index': `${page}/index.ts`,
+    'site/release': `${page}/release.ts`,
+    'site/site': `${page}/site.css`,
+  },
+  outdir,
+  write: false,
+  bundle: true,
+  minify: true,
+  platform: 'browser',
+  format: 'iife',
+  target: ['es2022', 'chrome111', 'firefox113', 'safari16.4'],
+  legalComments: 'none',
+  plugins: [forBrowsers],
+  logLevel: 'warning',
+});
+
 const cFiles = readdirSync(native).map((name) => ({
   path: resolve(outdir, 'node-program', name),
   contents: readFileSync(join(native, name)),
 }));
-const outputFiles = [...programs, ...nodeProgram, ...cFiles];
+const outputFiles = [...programs, ...nodeProgram, ...pageFiles, ...cFiles];
 
 // Only what changed is written, by rename: a program that runs from build/ meanwhile keeps what it has.
 for (const { path, contents } of outputFiles) {

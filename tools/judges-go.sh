@@ -1,10 +1,12 @@
 #!/bin/sh
-# Builds the programs that judge activation files in the tests: kairos-agent, and yip with a small front of ours. They end up in
+# Builds the programs that judge activation files and catalogs in the tests: kairos-agent, and small fronts of ours of yip and of the semver
+# library that Kairos resolves versions with. They end up in
 # CACHE/judges/go/bin; nothing is done when what they are made from has not changed. Needs Go and its module proxy.
 set -eu
 
 agent=github.com/kairos-io/kairos-agent/v2@v2.31.4
 front=$(cd "$(dirname "$0")/../test/activation/judges/yip" && pwd)
+semver=$(cd "$(dirname "$0")/../test/release/catalog/judges/semver" && pwd)
 cache=${SEXTANT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sextant}
 bin=$cache/judges/go/bin
 
@@ -32,6 +34,7 @@ build() {
 go=$(cd "$front" && go version)
 sources=$(cd "$front" && cat go.mod go.sum main.go | sha256sum | cut -d ' ' -f 1)
 build yip-judge "$go $sources" "$front"
+build semver-judge "$go $(cd "$semver" && cat go.mod go.sum main.go | sha256sum | cut -d ' ' -f 1)" "$semver"
 
 if [ ! -x "$bin/kairos-agent" ] || [ "$(cat "$bin/kairos-agent.key" 2>/dev/null)" != "$go $agent" ]; then
   folder=$(cd "$work" && go mod download -json "$agent" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the folder of the tools that judge our images: Debian trixie's systemd-dissect, systemd-repart, mkfs.erofs, veritysetup,
-# sgdisk, openssl, laid out as a root that the tests enter by chroot (test/image/tools.ts). Nothing is installed on this machine
+# sgdisk, openssl with its pkcs11 provider, SoftHSM, efitools, laid out as a root that the tests enter by chroot (test/image/tools.ts). Nothing is installed on this machine
 # but mmdebstrap. The folder remembers the content of this script: a changed script makes it anew, an unchanged one does nothing.
 #
 #   tools/judges.sh            makes $SEXTANT_TOOLS, or <cache>/judges/trixie
@@ -11,7 +11,7 @@ cache=${SEXTANT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sextant}
 folder=${SEXTANT_TOOLS:-$cache/judges/trixie}
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-packages=dash,bash,coreutils,grep,sed,mawk,findutils,util-linux,erofs-utils,systemd,systemd-container,systemd-repart,cryptsetup-bin,gdisk,openssl
+packages=dash,bash,coreutils,grep,sed,mawk,findutils,util-linux,erofs-utils,systemd,systemd-container,systemd-repart,cryptsetup-bin,gdisk,openssl,pkcs11-provider,softhsm2,efitools
 key=$(sha256sum "$0" | cut -d' ' -f1)
 
 if [ "$(cat "$folder/.judges-key" 2>/dev/null)" = "$key" ]; then

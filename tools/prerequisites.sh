@@ -15,10 +15,11 @@ declare -A package=(
   [mmdebstrap]=mmdebstrap [openssl]=openssl [curl]=curl [shellcheck]=shellcheck [dpkg-deb]=dpkg [setpriv]=util-linux
   [qemu-aarch64-static]=qemu-user-static [busybox]=busybox-static [perl]=perl-base [flock]=util-linux [newuidmap]=uidmap [pip3]=python3-pip
   [qemu-system-x86_64]=qemu-system-x86 [qemu-img]=qemu-utils [mksquashfs]=squashfs-tools [xorriso]=xorriso [debugfs]=e2fsprogs
+  [chromium]=chromium
 )
 build=(xz zstd unshare mount tar ip)
 lab=(mmdebstrap qemu-system-x86_64 qemu-img mksquashfs xorriso debugfs qemu-aarch64-static)
-test=(mmdebstrap openssl curl shellcheck dpkg-deb setpriv qemu-aarch64-static busybox newuidmap pip3 perl flock)
+test=(mmdebstrap openssl curl shellcheck dpkg-deb setpriv qemu-aarch64-static busybox newuidmap pip3 perl flock chromium)
 
 needed=()
 for group in "$@"; do

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { DAMAGED_UNIT_NAME, nodePaths, UNIT_NAME } from './paths.ts';
 import { activationScript } from './script.ts';
 import type { Activation, NodeFile } from './types.ts';
@@ -43,6 +44,17 @@ TimeoutStartSec=${seconds}
 `;
 }
 
+/** systemd reads one certificate out of each file (dissect-image.c, validate_signature_userspace): further ones get files of their own. */
+function certificateFiles(pem: string, first: string): NodeFile[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n/g) ?? [];
+  return blocks.map((content, index) => {
+    const { fingerprint256 } = new X509Certificate(content);
+    const short = fingerprint256.replaceAll(':', '').toLowerCase().slice(0, 8);
+    const path = index === 0 ? first : first.replace(/\.crt$/, `-${short}.crt`);
+    return { path, mode: 0o644, content };
+  });
+}
+
 /** The files that the activation writes at every boot, all on file systems that are gone with it (/run, and /etc's overlay). */
 export function nodeFiles(activation: Activation): NodeFile[] {
   const paths = nodePaths(activation.extensionName);
@@ -62,9 +74,7 @@ export function nodeFiles(activation: Activation): NodeFile[] {
       content: damagedUnit(activation, script),
     },
     { path: `${paths.udevRules}/90-sextant.rules`, mode: 0o644, content: DAMAGED_RULE },
-    ...(trust.mode === 'strict'
-      ? [{ path: paths.certificate, mode: 0o644, content: trust.certificatePem }]
-      : []),
+    ...(trust.mode === 'strict' ? certificateFiles(trust.certificatePem, paths.certificate) : []),
     ...(caCertificatePem === undefined
       ? []
       : [{ path: `${paths.runtime}/ca.pem`, mode: 0o644, content: caCertificatePem }]),

@@ -42,7 +42,7 @@ function fileNode(document: Document, file: NodeFile): Node {
   content.type = Scalar.BLOCK_LITERAL;
   const node = document.createNode({ path: file.path, permissions: octal(file.mode), content }) as Node;
   const comment = file.path.startsWith('/etc/verity.d/')
-    ? ' systemd takes only extensions signed with this key.'
+    ? ' systemd takes only extensions that a key with a certificate here has signed.'
     : FILE_COMMENTS[baseName(file.path)];
   if (comment !== undefined) node.commentBefore = comment;
   return node;
@@ -101,7 +101,7 @@ function heading(activation: Activation): string {
   );
   const trust =
     activation.trust.mode === 'strict'
-      ? 'merged only with a signature by the certificate below, read through dm-verity'
+      ? 'merged only with a signature by a certificate below, read through dm-verity'
       : 'held to its dm-verity root hash: a changed byte is a read error';
   return `#cloud-config
 #

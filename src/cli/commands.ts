@@ -1,6 +1,8 @@
 import { Argument, Command, Option } from 'commander';
 import { ARCHITECTURES, type Architecture } from '../support/architecture.ts';
 import { type Context, cacheFolder } from '../support/context.ts';
+import { catalogCommand, siteCommand } from './catalog-commands.ts';
+import { keyCommand } from './key-commands.ts';
 import { labCommand } from './lab-commands.ts';
 import { stderrProgress } from './print.ts';
 
@@ -65,7 +67,7 @@ export function commands(signal: AbortSignal): Command[] {
         withContext(async (context) => (await import('./commands/lock.ts')).lock(options, context)),
       ),
     new Command('build')
-      .description('build the release: extension, root hash, activation.yaml, checksums, SBOM')
+      .description('build the release: extension, root hash, activation.yaml, checksums, SBOM, provenance')
       .addOption(recipeOption())
       .addOption(outputOption())
       .addOption(archOption())
@@ -213,15 +215,34 @@ export function commands(signal: AbortSignal): Command[] {
         ),
       ),
     new Command('verify')
-      .description('hash everything in an extension again; exit code 0 or 4')
-      .argument('<file>', 'a .raw file or its address')
-      .option('--roothash <hash|file>', 'the root hash it must have; default: the .roothash file next to it')
-      .option('--cert <file>', 'PEM certificate that must have signed it')
+      .description(
+        'check a release or one extension, offline: every byte, checksums, signatures, provenance, SBOM; exit code 0 or 4',
+      )
+      .argument('<release>', 'folder of a release, or a .raw file or its address')
+      .option(
+        '--cert <file>',
+        'PEM certificate that must have signed it; given twice, one of them',
+        (file: string, before: readonly string[] = []) => [...before, file],
+      )
+      .option('--lock <file>', 'lock that the release must have been made from')
+      .option(
+        '--roothash <hash|file>',
+        'the root hash a .raw file must have; default: the .roothash file next to it',
+      )
       .option('--require-valid-dates', 'an expired certificate is a failure (systemd ignores the dates)')
       .addOption(jsonOption())
-      .addHelpText('after', examples('sextant verify dist/*.raw', 'sextant verify a.raw --cert release.pem'))
-      .action((file: string, options) =>
-        withContext(async (context) => (await import('./commands/verify.ts')).verify(file, options, context)),
+      .addHelpText(
+        'after',
+        examples(
+          'sextant verify dist --cert release.crt --lock sextant.lock.json',
+          'sextant verify dist/provider-kairos-*-amd64.sysext.raw',
+          'sextant verify a.raw --cert release.crt',
+        ),
+      )
+      .action((place: string, options) =>
+        withContext(async (context) =>
+          (await import('./commands/verify.ts')).verify(place, options, context),
+        ),
       ),
     new Command('diff')
       .description('what differs between two extensions: components, files, sizes')
@@ -232,6 +253,35 @@ export function commands(signal: AbortSignal): Command[] {
       .action((a: string, b: string, options: { json?: boolean }) =>
         withContext(async (context) => (await import('./commands/diff.ts')).diff(a, b, options, context)),
       ),
+    new Command('publish')
+      .description('publish a built release to an OCI registry, a folder or a GitHub release')
+      .argument('<target>', 'oci://HOST/REPOSITORY[:TAG], github:OWNER/REPOSITORY@TAG, or a folder')
+      .argument('[release]', 'a built release', 'dist')
+      .addOption(
+        new Option('--form <form...>', 'registry: only these forms of the extension (default: both)').choices(
+          ['raw', 'tar'],
+        ),
+      )
+      .option('--replace', 'put it in the place of a different release of the same version')
+      .option('--dry-run', 'registry: print every tag and digest, send nothing')
+      .option('--plain-http', 'registry: without TLS (on loopback this is the default)')
+      .addOption(jsonOption())
+      .addHelpText(
+        'after',
+        examples(
+          'sextant publish oci://ghcr.io/acme/kubernetes',
+          'sextant publish github:acme/kubernetes@v1.36.3+k3s1 dist',
+          'sextant publish /srv/www/kubernetes/v1.36.3+k3s1',
+        ),
+      )
+      .action((target: string, release: string, options) =>
+        withContext(async (context) =>
+          (await import('./commands/publish.ts')).publish(target, release, options, context),
+        ),
+      ),
+    keyCommand(withContext),
+    catalogCommand(withContext),
+    siteCommand(withContext),
     labCommand(withContext),
     new Command('cache')
       .description('show or empty the cache of fetched and built files')

@@ -17,6 +17,9 @@ Exit codes:
 Environment:
   SEXTANT_CACHE        folder of the cache (default: ~/.cache/sextant)
   SEXTANT_CACHE_LIMIT  its size limit, such as 500M or 20G (the default); builds keep to it
+  SEXTANT_KEY_PASSPHRASE_FILE  file with the pass phrase of the signing key, or the PIN of its token;
+  SEXTANT_KEY_PASSPHRASE       the same as it is (never on the command line)
+  SOURCE_DATE_EPOCH    time written into releases, seconds since 1970 (default: 1980-01-01)
   NO_COLOR             no colours`;
 
 /** Ctrl-C aborts what is under way, so that it cleans up; a second one ends the process at once. */
@@ -64,6 +67,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0); // `sextant inspect | head`
   throw error;
 });
+
+/** Resolves when all that was written to a stream has reached it, however slow its reader. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((done) => stream.write('', () => done()));
+}
+
 await main();
-// Sockets that a server keeps open must not hold a finished command.
-if (process.exitCode !== undefined && process.exitCode !== 0) process.exit();
+await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+// Sockets that a server keeps open, or that still wait for one, must not hold a finished command.
+process.exit();

@@ -23,7 +23,17 @@ export function releaseReport(
           `root hash ${rootHash.slice(0, 16)}...`,
         ]),
         [`  ${folder}/${release.activation}`, '', '', 'the one file a node needs'],
-        [`  ${folder}/SHA256SUMS, release.json, *.spdx.json`],
+        [`  ${folder}/SHA256SUMS, release.json, ${release.provenance}, *.spdx.json, *.cdx.json`],
+        ...(release.checksumsSignature === undefined
+          ? []
+          : [
+              [
+                `  ${folder}/${release.checksumsSignature}, ${release.certificate}, ${release.publicKey}`,
+                '',
+                '',
+                'signed',
+              ],
+            ]),
       ],
       [1],
     ),
@@ -40,6 +50,7 @@ export function releaseReport(
     '',
     'Next:',
     `  ${commandName()} inspect ${folder}/${first?.file ?? '*.raw'}`,
+    `  ${commandName()} verify ${folder}`,
     `  serve the folder at ${release.url} (\`python3 -m http.server --directory ${folder} 8080\` for a try),`,
     '  or write the file for another address and node:',
     `    ${commandName()} activation ${folder} --url https://example.org/${release.name} --k3s --output activation.yaml`,

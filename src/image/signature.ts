@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto';
+import { verify, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { SextantError } from '../support/errors.ts';
 import { encodePkcs7, parsePkcs7, preparePkcs7 } from './pkcs7.ts';
@@ -7,51 +7,20 @@ import type { SignatureInfo } from './types.ts';
 /** Size of the signature partition, as systemd-repart makes it. */
 export const SIGNATURE_BYTES = 16384;
 
-/** An RSA key and its certificate. */
+/** What signs: an RSA key, wherever it lives, and its certificate. */
 export interface Signer {
-  readonly key: KeyObject;
   readonly certificate: X509Certificate;
-}
-
-/** Reads PEM files; RSA keys only. Throws `input` when they are not what they should be or do not belong together. */
-export async function loadSigner(signing: {
-  readonly key: string;
-  readonly certificate: string;
-}): Promise<Signer> {
-  const certificate = await readCertificate(signing.certificate);
-  const key = await readKey(signing.key);
-  if (!certificate.checkPrivateKey(key)) {
-    throw new SextantError('input', `${signing.key}: is not the key of ${signing.certificate}`, {
-      hint: 'give the key and the certificate that belong together',
-    });
-  }
-  preparePkcs7();
-  return { key, certificate };
+  /** RSASSA-PKCS1-v1_5 with SHA-256 over the bytes (RFC 8017, section 8.2): the same bytes always give the same signature. */
+  sign(bytes: Buffer): Promise<Buffer>;
 }
 
 /** The signature partition's content for a root hash: JSON as systemd reads it, zeros behind it. */
-export async function signaturePartition(rootHash: string, { key, certificate }: Signer): Promise<Buffer> {
+export async function signaturePartition(rootHash: string, signer: Signer): Promise<Buffer> {
+  preparePkcs7();
+  const { certificate } = signer;
   // systemd signs and checks the hash's hexadecimal text (repart.c, dissect-image.c).
-  const value = sign('sha256', Buffer.from(rootHash, 'latin1'), key);
+  const value = await signer.sign(Buffer.from(rootHash, 'latin1'));
   return partitionBytes(rootHash, certificate, await encodePkcs7({ certificate: certificate.raw, value }));
-}
-
-async function readKey(file: string) {
-  try {
-    const key = createPrivateKey(await readFile(file));
-    if (key.asymmetricKeyType !== 'rsa') throw new Error(`an ${key.asymmetricKeyType} key, RSA is needed`);
-    return key;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code?.startsWith('E') && (error as NodeJS.ErrnoException).path)
-      throw error;
-    throw new SextantError(
-      'input',
-      `${file}: not a private key that can sign an image: ${(error as Error).message}`,
-      {
-        hint: 'make one: openssl req -x509 -newkey rsa:4096 -nodes -keyout key.pem -out cert.pem -subj /CN=release -days 3650',
-      },
-    );
-  }
 }
 
 /** The first certificate of a PEM file. */
@@ -60,7 +29,10 @@ export async function readCertificate(file: string): Promise<X509Certificate> {
   try {
     return new X509Certificate(text);
   } catch (error) {
-    throw new SextantError('input', `${file}: not a PEM certificate`, { cause: error });
+    throw new SextantError('input', `${file}: not a PEM certificate`, {
+      hint: 'name the .crt file of the key pair: -----BEGIN CERTIFICATE-----',
+      cause: error,
+    });
   }
 }
 
@@ -78,7 +50,8 @@ function partitionBytes(rootHash: string, certificate: X509Certificate, der: Buf
   return bytes;
 }
 
-function fingerprint(certificate: X509Certificate): string {
+/** SHA-256 of a certificate's DER, hexadecimal. */
+export function fingerprint(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
@@ -115,14 +88,14 @@ export async function parseSignature(bytes: Buffer, name: string): Promise<ReadS
 }
 
 /**
- * Checks that a signature partition is what a signer of `rootHash` wrote, byte for byte, and signed by `trusted` when given. Throws
+ * Checks that a signature partition is what a signer of `rootHash` wrote, byte for byte, and signed by one of `trusted` when given. Throws
  * `verification`.
  */
 export async function checkSignature(
   bytes: Buffer,
   rootHash: string,
   name: string,
-  trusted?: X509Certificate,
+  trusted?: readonly X509Certificate[],
 ): Promise<SignatureInfo> {
   const fail = (why: string) =>
     new SextantError('verification', `${name}: ${why}`, {
@@ -131,9 +104,9 @@ export async function checkSignature(
   const read = await parseSignature(bytes, name);
   if (read.rootHash !== rootHash)
     throw fail(`its signature is for the root hash ${read.rootHash}, its data has ${rootHash}`);
-  if (trusted !== undefined && fingerprint(trusted) !== read.info.certificateFingerprint) {
+  if (trusted?.some((one) => fingerprint(one) === read.info.certificateFingerprint) === false) {
     throw fail(
-      `signed by ${read.info.certificateFingerprint}, not by the certificate ${fingerprint(trusted)}`,
+      `signed by ${read.info.certificateFingerprint}, not by the certificate ${trusted.map(fingerprint).join(' or ')}`,
     );
   }
   let written: Buffer;

@@ -1,5 +1,6 @@
 import type { Architecture } from '../support/architecture.ts';
 import type { Context } from '../support/context.ts';
+import type { Signer } from './signature.ts';
 
 export type Compression = 'lz4hc' | 'lz4' | 'zstd' | 'none';
 
@@ -20,8 +21,8 @@ export interface ImageRequest {
   readonly timestamp: number;
   /** Command that runs mkfs.erofs: program and leading arguments. */
   readonly mkfs: readonly string[];
-  /** PEM key and certificate; adds the root-verity-sig partition. */
-  readonly signing?: { readonly key: string; readonly certificate: string };
+  /** Adds the root-verity-sig partition. */
+  readonly signer?: Signer | undefined;
   readonly context: Context;
 }
 

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { SextantError } from '../support/errors.ts';
 import { BACKUP_BYTES, encodeGpt } from './gpt.ts';
@@ -5,15 +6,15 @@ import { openHashPool } from './hash-pool.ts';
 import { hashTree } from './hash-tree.ts';
 import { imageLayout } from './layout.ts';
 import { type OpenImage, openImage, readAt, readTables, signatureBytes } from './reader.ts';
-import { checkSignature, readCertificate } from './signature.ts';
+import { checkSignature } from './signature.ts';
 import type { ImageInfo } from './types.ts';
 import { BLOCK, encodeSuperblock } from './verity.ts';
 
 export interface VerifyOptions {
   /** Hexadecimal root hash that the image must have. */
   readonly rootHash?: string;
-  /** PEM file of the certificate that must have signed it. */
-  readonly certificate?: string;
+  /** Certificates one of which must have signed it. */
+  readonly certificates?: readonly X509Certificate[];
   /** Fail when the certificate's dates do not include now; systemd does not look at them. */
   readonly requireValidDates?: boolean;
   readonly signal?: AbortSignal;
@@ -36,7 +37,7 @@ export async function verifyImage(
       hint: 'do not use this file; fetch it again from where it was released',
     });
   const signal = options.signal ?? new AbortController().signal;
-  const trusted = options.certificate === undefined ? undefined : await readCertificate(options.certificate);
+  const trusted = options.certificates;
   const file = await openImage(path);
   try {
     const image = await readTables(file, path);

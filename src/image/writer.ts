@@ -10,19 +10,17 @@ import { hashTree } from './hash-tree.ts';
 import { imageLayout, ROOT_OFFSET } from './layout.ts';
 import { makeFileSystem } from './mkfs.ts';
 import { readTables } from './reader.ts';
-import { loadSigner, type Signer, signaturePartition } from './signature.ts';
+import { type Signer, signaturePartition } from './signature.ts';
 import type { ImageInfo, ImageRequest, WrittenImage } from './types.ts';
 import { BLOCK, encodeSuperblock, treeLayout } from './verity.ts';
 
 /**
  * Writes an extension's image: the tree as erofs, its dm-verity tree, the signature, the partition table. The file appears whole, synced
  * and under its own name, or not at all. The same tree and request give the same bytes, whatever the folder, the clock, the user or the
- * number of processors; memory does not grow with the tree. Throws `input` (key or certificate), `tool` (mkfs.erofs), `filesystem`,
- * `interrupted`.
+ * number of processors; memory does not grow with the tree. Throws `tool` (mkfs.erofs), `filesystem`, `interrupted`.
  */
 export async function writeImage(request: ImageRequest): Promise<WrittenImage> {
-  const { output, context, architecture, signing } = request;
-  const signer = signing === undefined ? undefined : await loadSigner(signing); // A wrong key is told at once.
+  const { output, context, architecture, signer } = request;
   await mkdir(dirname(output), { recursive: true });
   return withTemporaryFolder(output, async (folder) => {
     const pool = openHashPool(context.signal); // The threads start while mkfs.erofs works.

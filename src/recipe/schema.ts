@@ -298,12 +298,22 @@ export const recipeSchema = z.strictObject({
     .prefault({}),
   signing: z
     .strictObject({
-      key: z.string().describe('PEM private key file, relative to the recipe'),
-      certificate: z.string().describe('PEM certificate file, relative to the recipe'),
+      key: z
+        .string()
+        .describe(
+          'PEM file of an RSA key that only its owner may read, relative to the recipe, or the pkcs11: address of a key in a token; the pass phrase or PIN comes from the environment',
+        ),
+      certificate: z.string().describe('PEM certificate file of that key, relative to the recipe'),
+      alsoTrust: z
+        .array(z.string())
+        .default([])
+        .describe(
+          "Further certificate files that strict nodes are to trust, relative to the recipe: the next key's before a rotation, the earlier one's after it",
+        ),
     })
     .optional()
     .describe(
-      'Signs the root hash; without it the image carries no signature and the activation pins the root hash only',
+      'Signs the root hashes, SHA256SUMS and the provenance; without it the image carries no signature and the activation pins the root hash only',
     ),
   release: z
     .strictObject({

@@ -1,28 +1,34 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { writeImage } from '../image/index.ts';
-import { lockText } from '../lock/lock.ts';
 import type { Lock, LockedArchitecture } from '../lock/types.ts';
 import { imagesFolder } from '../recipe/container-images.ts';
 import { hasStandins, recipeDigest } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { Architecture } from '../support/architecture.ts';
 import { SextantError } from '../support/errors.ts';
-import { canonicalJson, fileDigest, sha256, withTemporaryFolder } from '../support/files.ts';
+import { canonicalJson, replaceFolder, sha256, withTemporaryFolder } from '../support/files.ts';
 import { fill } from '../support/fill.ts';
 import { bytesText, inStep } from '../support/progress.ts';
 import { SOURCE_DIGEST, VERSION } from '../support/version.ts';
 import { buildTree, containerImagesFolder } from '../tree/index.ts';
 import { releaseActivation } from './activation.ts';
 import { keepWithinLimit } from './cache-limit.ts';
-import { checksumsText, verifyChecksums } from './checksums.ts';
+import { verifyChecksums } from './checksums.ts';
 import { materializeComponents } from './components.ts';
 import { addressWords } from './hook-answers.ts';
 import { hookOutcome } from './hook-step.ts';
 import { type CompiledProgram, PINS } from './node-program/index.ts';
+import { lockDigest } from './provenance/statement.ts';
 import { readRelease } from './read.ts';
-import { sbomText, sha1sOf } from './sbom.ts';
+import { fileContents } from './sbom/contents.ts';
+import { cyclonedxText } from './sbom/cyclonedx.ts';
+import { takeInventory } from './sbom/inventory.ts';
+import { spdxText } from './sbom/spdx.ts';
+import { sealRelease, signedFields, writeCertificates } from './seal.ts';
 import { openTools, type Session, type Tools } from './session.ts';
+import { certificateDigests, openSigning, type Signing } from './signing.ts';
+import { sourceDateEpoch } from './source-date.ts';
 import type { Release, ReleasedComponent, ReleasedImage } from './types.ts';
 
 export interface BuildRequest {
@@ -35,17 +41,8 @@ export interface BuildRequest {
   readonly cacheLimit: number;
 }
 
-/** Every inode's time and the SBOM's: 1980-01-01, or SOURCE_DATE_EPOCH (reproducible-builds.org). Seconds since 1970. */
-function sourceDate(): number {
-  const given = process.env.SOURCE_DATE_EPOCH;
-  if (given === undefined || given === '') return 315532800;
-  if (!/^\d{1,11}$/.test(given)) {
-    throw new SextantError('usage', `SOURCE_DATE_EPOCH is "${given}"`, {
-      hint: 'give whole seconds since 1970, or unset it',
-    });
-  }
-  return Number(given);
-}
+/** Every inode's time and the SBOM's: 1980-01-01, or SOURCE_DATE_EPOCH. Seconds since 1970. */
+const sourceDate = () => sourceDateEpoch() ?? 315532800;
 
 /** What a release is made from, by digest; equal values of `build` give equal bytes. Reads the signing files, fetches nothing. */
 export async function buildInputs({
@@ -58,7 +55,7 @@ export async function buildInputs({
   const inputs = {
     sextant: VERSION,
     recipe: recipeDigest(session.recipe),
-    lock: sha256(lockText(lock)),
+    lock: lockDigest(lock),
   };
   const { mirrors: _mirrors, ...shaping } = session.recipe;
   const build = sha256(
@@ -68,7 +65,7 @@ export async function buildInputs({
       shaping,
       architectures,
       date: sourceDate(),
-      keys: await keyDigests(session),
+      keys: await certificateDigests(session),
     }),
   );
   return { ...inputs, build };
@@ -83,11 +80,12 @@ export async function buildRelease(request: BuildRequest): Promise<{ release: Re
   if (present) return { release: present, fresh: false };
 
   await refuseForeignFolder(output);
+  const signing = await openSigning(session); // A wrong key is told at once.
   const tools = await openTools(session, lock.tools, architectures);
   const release = await withTemporaryFolder(output, async (folder) => {
     const images: ReleasedImage[] = [];
     for (const architecture of architectures) {
-      images.push(await buildImage({ ...request, tools, architecture, folder }));
+      images.push(await buildImage({ ...request, tools, architecture, folder, signing }));
     }
     const made: Release = {
       schemaVersion: 1,
@@ -105,17 +103,12 @@ export async function buildRelease(request: BuildRequest): Promise<{ release: Re
       },
       images,
       activation: 'activation.yaml',
-      ...(session.recipe.signing === undefined ? {} : { certificate: `${session.recipe.name}.crt` }),
+      ...signedFields(session.recipe.name, signing),
     };
-    if (session.recipe.signing && made.certificate) {
-      await copyFile(
-        resolve(session.folder, session.recipe.signing.certificate),
-        join(folder, made.certificate),
-      );
-    }
+    await writeCertificates(folder, made, signing);
     await writeFile(join(folder, made.activation), await releaseActivation(made, folder));
     await writeFile(join(folder, 'release.json'), `${JSON.stringify(made, null, 2)}\n`);
-    await writeFile(join(folder, 'SHA256SUMS'), checksumsText(await digests(folder, images)));
+    await sealRelease({ folder, release: made, lock, host: session.host, signing });
     session.sources.signal.throwIfAborted();
     await replaceFolder(folder, output);
     return made;
@@ -128,6 +121,7 @@ interface ImageStep extends BuildRequest {
   readonly tools: Tools;
   readonly architecture: Architecture;
   readonly folder: string;
+  readonly signing: Signing | undefined;
 }
 
 async function buildImage(step: ImageStep): Promise<ReleasedImage> {
@@ -194,31 +188,27 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
       seed: sha256(canonicalJson({ name: recipe.name, architecture, version, locked })),
       timestamp: sourceDate(),
       mkfs: tools.mkfs,
-      ...(recipe.signing === undefined
-        ? {}
-        : {
-            signing: {
-              key: resolve(session.folder, recipe.signing.key),
-              certificate: resolve(session.folder, recipe.signing.certificate),
-            },
-          }),
+      signer: step.signing?.signer,
       context: sources,
     });
     await writeFile(join(folder, `${base}.roothash`), `${image.rootHash}\n`);
-    const sbom = `${recipe.name}-${version}-${architecture}.spdx.json`;
-    await writeFile(
-      join(folder, sbom),
-      sbomText({
-        recipe,
-        version,
-        architecture,
-        locked,
-        entries: tree.entries,
-        sha1s: await sha1sOf(tree.root, tree.entries, sources.signal),
-        image: { file: `${base}.raw`, sha256: image.sha256 },
-        timestamp: sourceDate(),
-      }),
-    );
+    const contents = await fileContents(tree.root, tree.entries, sources.signal);
+    for (const warning of contents.warnings) sources.progress.say(`warning: ${architecture}: ${warning}`);
+    const described = {
+      recipe,
+      version,
+      architecture,
+      locked,
+      files: contents.files,
+      image: { file: `${base}.raw`, sha256: image.sha256 },
+      timestamp: sourceDate(),
+    };
+    const inventory = takeInventory(described);
+    const [sbom, cyclonedx] = ['spdx', 'cdx'].map(
+      (format) => `${recipe.name}-${version}-${architecture}.${format}.json`,
+    ) as [string, string];
+    await writeFile(join(folder, sbom), spdxText(described, inventory));
+    await writeFile(join(folder, cyclonedx), cyclonedxText(described, inventory));
     return {
       architecture,
       file: `${base}.raw`,
@@ -227,11 +217,12 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
       rootHash: image.rootHash,
       rootHashFile: `${base}.roothash`,
       sbom,
+      cyclonedx,
       compression: recipe.image.compression,
       partitions: image.partitions,
       ...(image.signature === undefined ? {} : { signature: image.signature }),
       components: released(session, locked),
-      warnings: tree.warnings,
+      warnings: [...tree.warnings, ...contents.warnings],
     };
   });
 }
@@ -265,17 +256,6 @@ export function servedFrom(session: Session, lock: Lock): string {
   );
 }
 
-/** Digests of the signing files: another key makes another release. */
-async function keyDigests(session: Session): Promise<string[]> {
-  const { signing } = session.recipe;
-  if (signing === undefined) return [];
-  return Promise.all(
-    [signing.certificate, signing.key].map(async (file) =>
-      sha256(await readFile(resolve(session.folder, file))),
-    ),
-  );
-}
-
 async function upToDate(output: string, build: string, session: Session): Promise<Release | undefined> {
   const release = await readRelease(output).catch(() => undefined);
   if (release?.inputs.build !== build) return undefined;
@@ -293,15 +273,6 @@ async function upToDate(output: string, build: string, session: Session): Promis
   }
 }
 
-async function digests(folder: string, images: readonly ReleasedImage[]): Promise<Record<string, string>> {
-  const known = new Map(images.map(({ file, sha256: digest }) => [file, digest]));
-  const all: Record<string, string> = {};
-  for (const name of await readdir(folder)) {
-    all[name] = known.get(name) ?? (await fileDigest(join(folder, name))).sha256;
-  }
-  return all;
-}
-
 /** A folder with something else in it is never replaced. */
 async function refuseForeignFolder(output: string): Promise<void> {
   const names = await readdir(output).catch((error: NodeJS.ErrnoException) => {
@@ -312,21 +283,4 @@ async function refuseForeignFolder(output: string): Promise<void> {
   throw new SextantError('filesystem', `${output}: holds files that are not a release`, {
     hint: 'give another folder with --output, or empty this one',
   });
-}
-
-/** Puts a finished folder in the place of an older release; the older one goes only when the new one stands. */
-async function replaceFolder(folder: string, output: string): Promise<void> {
-  const old = `${folder}.old`;
-  await mkdir(join(output, '..'), { recursive: true });
-  const had = await rename(output, old).then(
-    () => true,
-    () => false,
-  );
-  try {
-    await rename(folder, output);
-  } catch (error) {
-    if (had) await rename(old, output);
-    throw error;
-  }
-  await rm(old, { recursive: true, force: true });
 }

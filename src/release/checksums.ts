@@ -30,6 +30,14 @@ export function parseSums(text: string, where: string): ReadonlyMap<string, stri
  * `filesystem` when there is no SHA256SUMS.
  */
 export async function verifyChecksums(folder: string, signal?: AbortSignal): Promise<number> {
+  return (await checkedSums(folder, signal)).size;
+}
+
+/** The same, with the sums: SHA-256 by file name. */
+export async function checkedSums(
+  folder: string,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
   const file = join(folder, 'SHA256SUMS');
   const sums = parseSums(await readFile(file, 'utf8'), file);
   for (const [name, expected] of sums) {
@@ -49,5 +57,5 @@ export async function verifyChecksums(folder: string, signal?: AbortSignal): Pro
       );
     }
   }
-  return sums.size;
+  return sums;
 }

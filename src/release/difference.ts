@@ -18,8 +18,14 @@ export interface Difference {
   readonly rootHash: { readonly before: string; readonly after: string };
 }
 
+/** What is compared of an extension: opened, or as a catalog keeps it, whose manifest says everything. */
+export type Compared = Pick<Extension, 'manifest'> & {
+  readonly image: Pick<Extension['image'], 'size' | 'rootHash'>;
+  readonly files?: Pick<Extension['files'], 'list'>;
+};
+
 /** What differs between two extensions: component versions, files by content and mode, sizes. */
-export async function difference(before: Extension, after: Extension): Promise<Difference> {
+export async function difference(before: Compared, after: Compared): Promise<Difference> {
   const [a, b] = await Promise.all([entries(before), entries(after)]);
   const files: FileChange[] = [];
   for (const path of [...new Set([...a.keys(), ...b.keys()])].sort()) {
@@ -41,8 +47,8 @@ export async function difference(before: Extension, after: Extension): Promise<D
   };
 }
 
-function versionChanges(before: Extension, after: Extension): Difference['versions'] {
-  const of = ({ manifest }: Extension) =>
+function versionChanges(before: Compared, after: Compared): Difference['versions'] {
+  const of = ({ manifest }: Compared) =>
     new Map<string, string>([
       ...(manifest === undefined ? [] : [['Kubernetes', manifest.version] as const]),
       ...(manifest?.components ?? []).map(({ name, version }) => [name, version ?? 'unknown'] as const),
@@ -63,12 +69,13 @@ type Comparable = Pick<TreeEntry, 'kind' | 'mode' | 'size' | 'component'> & {
 };
 
 /** By path. An extension without our manifest is listed from its file system; then a file's content counts by its size alone. */
-async function entries({ manifest, files }: Extension): Promise<Map<string, Comparable>> {
+async function entries({ manifest, files }: Compared): Promise<Map<string, Comparable>> {
   const found = new Map<string, Comparable>();
   for (const entry of manifest?.entries ?? []) {
     if (entry.disposition !== 'dropped') found.set(entry.path, entry);
   }
   if (manifest !== undefined) return found;
+  if (files === undefined) return found;
   for await (const { path, kind, mode, size, target } of files.list()) {
     if (kind !== 'file' && kind !== 'folder' && kind !== 'link') continue;
     found.set(path, { kind, mode, size, component: '', ...(target === undefined ? {} : { target }) });

@@ -24,11 +24,18 @@ const releaseSchema = z.looseObject({
         size: z.number().int().positive(),
         sha256: digest,
         rootHash: digest,
+        rootHashFile: fileName.optional(),
+        sbom: fileName.optional(),
+        cyclonedx: fileName.optional(),
       }),
     )
     .min(1),
   activation: fileName,
+  provenance: fileName.optional(),
   certificate: fileName.optional(),
+  publicKey: fileName.optional(),
+  checksumsSignature: fileName.optional(),
+  alsoTrust: z.array(fileName).optional(),
 });
 
 /** The release in a folder. A folder without release.json, or with one that is not ours, is an `input` error. */
@@ -40,6 +47,11 @@ export async function readRelease(folder: string): Promise<Release> {
       hint: 'build one with `sextant build`, or name the folder that has it',
     });
   });
+  return parseReleaseText(text, file);
+}
+
+/** The same of its text; `where` names it for people. */
+export function parseReleaseText(text: string, where: string): Release {
   try {
     return releaseSchema.parse(JSON.parse(text)) as unknown as Release;
   } catch (error) {
@@ -47,7 +59,7 @@ export async function readRelease(folder: string): Promise<Release> {
       error instanceof z.ZodError
         ? `${error.issues[0]?.path.join('.')}: ${error.issues[0]?.message}`
         : (error as Error).message;
-    throw new SextantError('input', `${file}: not a release description (${why})`, {
+    throw new SextantError('input', `${where}: not a release description (${why})`, {
       hint: 'build the release again',
     });
   }

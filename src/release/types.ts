@@ -21,7 +21,10 @@ export interface ReleasedImage {
   /** dm-verity root hash, hexadecimal; the same text is in `rootHashFile`. */
   readonly rootHash: string;
   readonly rootHashFile: string;
+  /** Bill of materials, SPDX 2.3 JSON. */
   readonly sbom: string;
+  /** The same as CycloneDX 1.6 JSON; absent in releases of earlier versions. */
+  readonly cyclonedx?: string;
   readonly compression: Compression;
   readonly partitions: readonly PartitionInfo[];
   readonly signature?: SignatureInfo;
@@ -55,6 +58,14 @@ export interface Release {
   };
   readonly images: readonly ReleasedImage[];
   readonly activation: string;
-  /** PEM certificate that verifies the images' signatures. */
+  /** in-toto statement with SLSA v1 provenance, or the signed envelope of it (DSSE); absent in releases of earlier versions. */
+  readonly provenance?: string;
+  /** PEM certificate that verifies the images' signatures and those below. */
   readonly certificate?: string;
+  /** The public key in it, PEM. */
+  readonly publicKey?: string;
+  /** Signature of SHA256SUMS. */
+  readonly checksumsSignature?: string;
+  /** Further certificates that strict nodes are to trust: the earlier key's, or the next one's, during a rotation. */
+  readonly alsoTrust?: readonly string[];
 }

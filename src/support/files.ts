@@ -89,6 +89,23 @@ export async function withTemporaryFolder<T>(near: string, work: (folder: string
   }
 }
 
+/** Puts a finished folder in the place of an older one; the older one goes only when the new one stands. */
+export async function replaceFolder(folder: string, output: string): Promise<void> {
+  const old = `${folder}.old`;
+  await mkdir(dirname(output), { recursive: true });
+  const had = await rename(output, old).then(
+    () => true,
+    () => false,
+  );
+  try {
+    await rename(folder, output);
+  } catch (error) {
+    if (had) await rename(old, output);
+    throw error;
+  }
+  await rm(old, { recursive: true, force: true });
+}
+
 /** JSON with sorted keys and no spaces: the same value always gives the same text, so that it can be hashed. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) =>

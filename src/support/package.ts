@@ -17,3 +17,8 @@ export function packageFolder(): string {
 export function bundledProgram(name: string): string {
   return join(packageFolder(), 'build', `${name}.js`);
 }
+
+/** A folder that tools/bundle.mjs lays down beside the program. */
+export function bundledFolder(name: string): string {
+  return join(packageFolder(), 'build', name);
+}

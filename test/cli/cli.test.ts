@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { run } from '../../src/support/subprocess.ts';
 import { sextant } from '../sextant.ts';
 
 const COMMANDS = [
@@ -17,6 +18,10 @@ const COMMANDS = [
   'inspect',
   'verify',
   'diff',
+  'publish',
+  'key',
+  'catalog',
+  'site',
   'cache',
   'doctor',
   'completion',
@@ -68,13 +73,26 @@ describe('what a person gets wrong is one line, a hint and the documented exit c
     ],
     ['a release that is not there', ['activation', 'nowhere'], 3, 'nowhere: there is no release here'],
     ['an image that is not there', ['inspect', 'none.raw'], 7, 'none.raw: no such file or folder'],
-    ['a folder for an image', ['verify', '.'], 3, '.: is a folder'],
+    ['a folder for an image', ['inspect', '.'], 3, '.: is a folder'],
+    ['a folder that is no release', ['verify', '.'], 3, '.: there is no release here'],
+    ['a lock for one file', ['verify', '--lock', 'l', 'a.raw'], 7, 'a.raw: no such file or folder'],
+    ['a certificate that is not there', ['key', 'show'], 7, 'release.crt: no such file or folder'],
+    ['a key of no size', ['key', 'create', '--days', 'many'], 2, 'a certificate for NaN days'],
   ])('%s', async (_name, args, exit, message) => {
     const { code, stdout, stderr } = sextant(args, { cwd: await folder() });
     expect({ code, stdout }).toEqual({ code: exit, stdout: '' });
     expect(stderr).toMatch(/^error: .+\nhint: .+\n$/);
     expect(stderr).toContain(message);
   });
+});
+
+test('a slow reader gets the whole output', async () => {
+  const script = 'node build/sextant.js lock --recipe recipes/lab.yaml --json | (sleep 1; cat)';
+  const { stdout } = await run('sh', ['-c', script], {
+    env: { PATH: process.env.PATH ?? '', SEXTANT_CACHE: await folder() },
+  });
+  expect(stdout.length).toBeGreaterThan(200_000); // More than a pipe takes at a time.
+  expect(JSON.parse(stdout.toString())).toMatchObject({ written: false });
 });
 
 test('all problems of a recipe are printed with file and line', async () => {
@@ -121,6 +139,8 @@ test('the completion for bash completes commands and options', () => {
   expect(ask(['sextant', 'ins'])).toBe('inspect');
   expect(ask(['sextant', 'build', '--fro'])).toBe('--frozen');
   expect(ask(['sextant', 'completion', 'fi'])).toBe('fish');
+  expect(ask(['sextant', 'catalog', 'ya'])).toBe('yank');
+  expect(ask(['sextant', 'catalog', 'add', '--ke'])).toBe('--key');
 });
 
 test('doctor --json says what is there; piped output has no control characters', () => {

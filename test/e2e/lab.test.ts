@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Release } from '../../src/release/types.ts';
+import { cyclonedxProblems } from '../release/cyclonedx-tools.ts';
 import { spdxProblems } from '../release/spdx-tools.ts';
-import { sextant } from '../sextant.ts';
+import { sextant, startSextant } from '../sextant.ts';
 
 // The main job on real input: recipes/lab.yaml with its committed lock, real Kubernetes, containerd, runc, CNI plug-ins, etcd and
 // edgevpn; the provider and the k3s front are stand-ins. What is built stays in the cache, so a second run takes seconds.
@@ -27,8 +29,10 @@ test('the release holds an extension, its root hash and bill of materials for ea
     [
       'SHA256SUMS',
       'activation.yaml',
+      'provenance.intoto.json',
       'release.json',
       ...['amd64', 'arm64'].flatMap((architecture) => [
+        `provider-kairos-${version}-${architecture}.cdx.json`,
         `provider-kairos-${version}-${architecture}.spdx.json`,
         `provider-kairos-${version}-${architecture}.sysext.raw`,
         `provider-kairos-${version}-${architecture}.sysext.roothash`,
@@ -58,6 +62,35 @@ test('a second build fetches and changes nothing, without any network', () => {
   expect(readdirSync(dist).map((name) => statSync(join(dist, name)).mtimeMs)).toEqual(before);
 });
 
+// The connection is taken and nothing ever said, as where packets are dropped.
+test('quickstart decides in time where nothing answers, says why in one line, and finds that all is built', async () => {
+  const sockets: Socket[] = [];
+  const silence = createServer((socket) => sockets.push(socket.on('error', () => {})));
+  await new Promise<void>((listening) => silence.listen(0, '127.0.0.1', listening));
+  const proxy = `http://127.0.0.1:${(silence.address() as { port: number }).port}`;
+  const env = { https_proxy: proxy, http_proxy: proxy, no_proxy: '' };
+  try {
+    const began = performance.now();
+    const running = startSextant(['quickstart', '--output', dist], { env });
+    await running.said(/: building recipes\/lab\.yaml/);
+    // 8 s and the start of the program; a connection is given up after 20 s.
+    expect(performance.now() - began).toBeLessThan(17_000);
+    const { code, stdout, stderr } = await running.ended;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(
+      /^https:\/\/\S+ does not answer \(no answer in 8 s\): building recipes\/lab\.yaml, with stand-ins /,
+    );
+    expect(stdout).toMatch(
+      /^\nUp to date: provider-kairos: .*\(with stand-ins: for tests only\), from recipes\/lab\.yaml\n/,
+    );
+    expect(stdout).toMatch(/^Next:\n(?: {2}.+\n){3,}/m);
+    expect(stdout + stderr).not.toMatch(/[^\P{Cc}\n]/u);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    silence.close();
+  }
+});
+
 test('a frozen build into another folder, as another time, umask and locale see it, gives the same bytes', () => {
   const again = join(work, 'again');
   const { code } = sextant(['build', '--recipe', RECIPE, '--output', again, '--frozen'], {
@@ -68,6 +101,15 @@ test('a frozen build into another folder, as another time, umask and locale see 
   expect(readFileSync(join(again, 'SHA256SUMS'), 'utf8')).toBe(
     readFileSync(join(dist, 'SHA256SUMS'), 'utf8'),
   );
+});
+
+test('the whole release is verified against its lock, without any network', () => {
+  const { code, stdout } = sextant(['verify', dist, '--lock', 'recipes/lab.lock.json'], {
+    wrap: ['unshare', '--net'],
+  });
+  expect(code).toBe(0);
+  expect(stdout).toContain('it was made from recipes/lab.lock.json: all ');
+  expect(stdout.match(/list the \d+ files and \d+ Go modules that are in it/g)).toHaveLength(2);
 });
 
 describe.each(['amd64', 'arm64'] as const)('the %s extension', (architecture) => {
@@ -110,6 +152,16 @@ describe.each(['amd64', 'arm64'] as const)('the %s extension', (architecture) =>
       sbom.replace(/"relatedSpdxElement": ?"SPDXRef-[^"]+"/, '"relatedSpdxElement":"SPDXRef-none"'),
     );
     expect(spdxProblems(broken)).toContain('SPDXRef-none');
+  });
+
+  test('has another that CycloneDX\u2019 own schema finds valid, with every Go module that is linked into its programs', () => {
+    const file = join(dist, image().cyclonedx ?? '');
+    expect(cyclonedxProblems(file)).toBe('');
+    const { components } = JSON.parse(readFileSync(file, 'utf8'));
+    const purls: string[] = components.flatMap(({ purl }: { purl?: string }) => purl ?? []);
+    expect(purls).toContain('pkg:golang/k8s.io/api@v0.36.3');
+    expect(purls.some((purl) => purl.startsWith('pkg:deb/debian/runc@'))).toBe(true);
+    expect(purls.length).toBeGreaterThan(150);
   });
 
   test('differs from itself in nothing', () => {

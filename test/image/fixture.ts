@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openHashPool } from '../../src/image/hash-pool.ts';
-import { loadSigner } from '../../src/image/signature.ts';
 import type { ImageInfo } from '../../src/image/types.ts';
 import { sealImage } from '../../src/image/writer.ts';
+import { openSigner } from '../../src/release/keys/signer.ts';
 import type { Context } from '../../src/support/context.ts';
 
 export interface SigningFiles {
@@ -44,7 +44,7 @@ export async function seal(
   signing?: SigningFiles,
 ): Promise<ImageInfo & { readonly sha256: string }> {
   const fileSystem = `${path}.data`;
-  const signer = signing === undefined ? undefined : await loadSigner(signing);
+  const signer = signing === undefined ? undefined : await openSigner(signing);
   writeFileSync(fileSystem, data);
   const pool = openHashPool(context.signal);
   try {

@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readImage, writeImage } from '../../src/image/index.ts';
 import type { Compression, ImageRequest, WrittenImage } from '../../src/image/types.ts';
 import { superblockUuid } from '../../src/image/verity.ts';
+import { openSigner } from '../../src/release/keys/signer.ts';
 import { silent } from '../../src/support/progress.ts';
 import { toolsRoot as root } from '../tools-root.ts';
 import { erofsTool } from './erofs/tools.ts';
@@ -46,7 +47,7 @@ function makeTree(name: string, names: readonly string[]): string {
 }
 
 const PROGRAMS = ['bash', 'openssl', 'perl', 'tar', 'gzip', 'sed'];
-const signing = makeSigner(work, 'judge');
+const signer = await openSigner(makeSigner(work, 'judge'));
 const images = new Map<Compression, WrittenImage>();
 let tree: string;
 
@@ -69,7 +70,7 @@ const write = (from: string, name: string, changes: Partial<ImageRequest> = {}) 
 beforeAll(async () => {
   tree = makeTree('tree', PROGRAMS);
   for (const compression of ['lz4hc', 'lz4', 'zstd', 'none'] as const)
-    images.set(compression, await write(tree, `${compression}.raw`, { compression, signing }));
+    images.set(compression, await write(tree, `${compression}.raw`, { compression, signer }));
 });
 
 afterAll(() => {
@@ -180,7 +181,7 @@ test('the order in which files came to be, umask, time zone and locale do not ch
   const other = makeTree('tree-again', [...PROGRAMS].reverse());
   const before = process.umask(0o077);
   process.env.TZ = 'Asia/Kathmandu';
-  const again = await write(other, 'again.raw', { signing }).finally(() => process.umask(before));
+  const again = await write(other, 'again.raw', { signer }).finally(() => process.umask(before));
   expect(again.sha256).toBe(image().sha256);
   expect((await readImage(again.path)).rootHash).toBe(image().rootHash);
 });

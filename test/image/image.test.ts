@@ -16,6 +16,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { encodeGpt, PRIMARY_BYTES, parseGpt } from '../../src/image/gpt.ts';
 import { readImage, verifyImage } from '../../src/image/index.ts';
 import { ROOT_OFFSET } from '../../src/image/layout.ts';
+import { readCertificate } from '../../src/image/signature.ts';
 import { treeLayout } from '../../src/image/verity.ts';
 import { silent } from '../../src/support/progress.ts';
 import { dataBlocks, makeSigner, type SigningFiles, seal } from './fixture.ts';
@@ -216,11 +217,17 @@ test('another root hash than the expected one is an error that names both', asyn
 });
 
 test('a signature counts for its signer alone', async () => {
-  await expect(verifyImage(signed, { certificate: signers.a.certificate })).resolves.toBeDefined();
-  await expect(verifyImage(signed, { certificate: signers.b.certificate })).rejects.toMatchObject({
+  await expect(
+    verifyImage(signed, { certificates: [await readCertificate(signers.a.certificate)] }),
+  ).resolves.toBeDefined();
+  await expect(
+    verifyImage(signed, { certificates: [await readCertificate(signers.b.certificate)] }),
+  ).rejects.toMatchObject({
     code: 'verification',
   });
-  await expect(verifyImage(plain, { certificate: signers.a.certificate })).rejects.toMatchObject({
+  await expect(
+    verifyImage(plain, { certificates: [await readCertificate(signers.a.certificate)] }),
+  ).rejects.toMatchObject({
     code: 'verification',
     message: expect.stringContaining('it is not signed'),
   });

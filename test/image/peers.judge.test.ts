@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readImage, verifyImage, writeImage } from '../../src/image/index.ts';
-import { loadSigner, signaturePartition } from '../../src/image/signature.ts';
+import { readCertificate, signaturePartition } from '../../src/image/signature.ts';
+import { openSigner } from '../../src/release/keys/signer.ts';
 import { silent } from '../../src/support/progress.ts';
 import { inToolsRoot, toolsRoot as root } from '../tools-root.ts';
 import { erofsTool } from './erofs/tools.ts';
@@ -45,7 +46,7 @@ test('systemd-repart’s own image is read, and its signature partition is ours 
   expect(signature?.subject).toBe('CN=release');
   const { offset, size } = partitions[2] as { offset: number; size: number };
   const theirs = readFileSync(output).subarray(offset, offset + size);
-  const ours = await signaturePartition(rootHash, await loadSigner(signing));
+  const ours = await signaturePartition(rootHash, await openSigner(signing));
   expect(ours.equals(theirs)).toBe(true);
 });
 
@@ -61,7 +62,7 @@ test('openssl cms verifies the signature with its certificate, and refuses it wi
     seed: 'peers',
     timestamp: 0,
     mkfs: erofsTool('mkfs.erofs'),
-    signing,
+    signer: await openSigner(signing),
     context,
   });
   const bytes = readFileSync(output).subarray(partitions[2]?.offset);
@@ -85,7 +86,9 @@ test('openssl cms verifies the signature with its certificate, and refuses it wi
       rootHash.replace(/^./, (digit) => (digit === '0' ? '1' : '0')),
     ),
   ).not.toBe(0);
-  await expect(verifyImage(output, { certificate: signing.certificate })).resolves.toBeDefined();
+  await expect(
+    verifyImage(output, { certificates: [await readCertificate(signing.certificate)] }),
+  ).resolves.toBeDefined();
 });
 
 // 1 MB is full while mkfs.erofs writes, 3 MB while the image is put together.

@@ -20,7 +20,8 @@ interface ActivationOptions {
   readonly certificate?: string;
   readonly httpProxy?: string;
   readonly httpsProxy?: string;
-  readonly noProxy?: string;
+  /** What --no-proxy gives: commander takes it for the opposite of a --proxy, which is true where nothing is said. */
+  readonly proxy?: string | boolean;
   readonly ca?: string;
   readonly mergeTimeout?: string;
 }
@@ -40,11 +41,11 @@ export async function activation(folder: string, options: ActivationOptions): Pr
 
 async function choices(options: ActivationOptions): Promise<ActivationChoices> {
   const node = await nodePart(options);
-  const { httpProxy, httpsProxy, noProxy } = options;
+  const { httpProxy, httpsProxy, proxy: noProxy } = options;
   const proxy = {
     ...(httpProxy === undefined ? {} : { httpProxy }),
     ...(httpsProxy === undefined ? {} : { httpsProxy }),
-    ...(noProxy === undefined ? {} : { noProxy }),
+    ...(typeof noProxy === 'string' ? { noProxy } : {}),
   };
   if (options.certificate !== undefined && !options.strict) {
     throw new SextantError('usage', '--certificate is for --strict', {

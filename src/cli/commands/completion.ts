@@ -15,14 +15,26 @@ export function completion(shell: Shell, commands: readonly Command[]): string {
     (command): Described => ({
       name: command.name(),
       description: command.description(),
-      options: command.options.map((option) => ({
-        flag: option.long ?? option.flags,
-        description: option.description,
-      })),
-      choices: command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+      options: optionsOf(command),
+      choices: [
+        ...command.commands.map((inner) => inner.name()).filter((name) => name !== 'hold'),
+        ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+      ],
     }),
   );
   return { bash, zsh, fish }[shell](described);
+}
+
+/** Of the command and of those inside it, each once. */
+function optionsOf(command: Command): Described['options'] {
+  const all = [command, ...command.commands].flatMap(({ options }) => options);
+  const byFlag = new Map(
+    all.map((option) => [
+      option.long ?? option.flags,
+      { flag: option.long ?? option.flags, description: option.description },
+    ]),
+  );
+  return [...byFlag.values()];
 }
 
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;

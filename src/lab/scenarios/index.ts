@@ -17,6 +17,7 @@ import { recoveryAndBack } from './generations/recovery.ts';
 import { staleAssessment } from './generations/stale-assessment.ts';
 import { workingExtension } from './generations/working-extension.ts';
 import { installedCoreNode } from './installed-core-node.ts';
+import { keyRotation } from './key-rotation.ts';
 import { lateNetwork } from './late-network.ts';
 import { nextBoots } from './next-boots.ts';
 import { nextRelease } from './next-release.ts';
@@ -45,6 +46,7 @@ export const SCENARIOS: readonly Scenario[] = [
   nextRelease,
   osUpgrade,
   strictTrust,
+  keyRotation,
   brokenExtension,
   workingExtension,
   powerCut,

@@ -1,4 +1,5 @@
 import { adopt } from '../commands/adopt.ts';
+import { certificates } from '../commands/certificates.ts';
 import { explain } from '../commands/explain.ts';
 import { gc } from '../commands/gc.ts';
 import { history } from '../commands/history.ts';
@@ -21,6 +22,7 @@ export const COMMANDS: readonly Command[] = [
   pin,
   unpin,
   gc,
+  certificates,
   adopt,
   retire,
   doctor,

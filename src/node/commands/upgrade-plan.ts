@@ -8,6 +8,7 @@ import {
 import { curlText } from '../download/curl.ts';
 import { architectureOf } from '../download/machine.ts';
 import { type ImageSource, originFile } from '../download/obtain.ts';
+import { blobAddress, registryRelease } from '../download/registry.ts';
 import { imageFor, type NodeRelease, parseRelease, type ReleaseImage } from '../download/release.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
@@ -17,6 +18,7 @@ import { versionProblem } from '../kubernetes/rules.ts';
 import { snapshotSize } from '../kubernetes/snapshot.ts';
 import { generation } from '../model/change.ts';
 import { minor } from '../model/datastore.ts';
+import type { Refusal } from '../model/effects.ts';
 import type { DatastoreKind, ExtensionFile, Generation, Records } from '../model/types.ts';
 import type { Session } from '../session.ts';
 
@@ -27,6 +29,8 @@ export interface UpgradeWish {
   readonly cluster: string | undefined;
   /** A snapshot also where the minor version stays. */
   readonly snapshot: boolean;
+  /** Where a catalog has chosen: the release and its place. */
+  readonly listed?: { readonly release: NodeRelease; readonly place: ReleasePlace };
 }
 
 /** What an upgrade will do, before anything of it is done. */
@@ -52,10 +56,16 @@ const RELEASE_LIMIT = 4 * 1024 * 1024;
 export function planUpgrade(session: Session, wish: UpgradeWish): UpgradePlan {
   const { host, records } = session;
   const from = replaced(records);
-  const place = absolute(host, releasePlace(wish.to, knownRelease(host, from)));
-  const release = readRelease(host, place);
+  const { listed } = wish;
+  const place = listed?.place ?? absolute(host, releasePlace(wish.to, knownRelease(host, from)));
+  const release = listed?.release ?? readRelease(host, place);
   const asked = wish.to;
-  if (asked !== undefined && /^v?\d+\.\d+\.\d/.test(asked) && !sameVersion(asked, release.version))
+  if (
+    listed === undefined &&
+    asked !== undefined &&
+    /^v?\d+\.\d+\.\d/.test(asked) &&
+    !sameVersion(asked, release.version)
+  )
     throw new Failure(
       'input',
       `${shownAddress(place.release)}: is a release of ${release.version}, not of ${asked}`,
@@ -64,19 +74,26 @@ export function planUpgrade(session: Session, wish: UpgradeWish): UpgradePlan {
   const image = imageFor(release, architectureOf(host), shownAddress(place.release));
   const file = { name: release.name, sha256: image.sha256, rootHash: image.rootHash, size: image.size };
   const files = withFile(from, file, place);
-  checkVersion(session, from, release.version, wish.cluster);
+  const problem = versionRules(session, from, wish.cluster)(release.version);
+  if (problem) throw new Failure('refused', problem.message, problem.hint);
   const datastore = datastoreKindNow(host, session.observation.datastore);
   const crosses = minor(release.version) > minor(records.datastore.version || from.kubernetes);
   const takes = datastore === 'single' && (crosses || wish.snapshot);
-  const folder = place.release.replace(/[^/?]*(\?.*)?$/s, '');
-  const query = /\?.*$/s.exec(place.release)?.[0] ?? '';
-  const source = { kind: place.kind, place: `${folder}${image.file}${query}` };
+  const source = { kind: place.kind, place: imagePlace(place, image) };
   const snapshot = takes ? snapshotSize(host) : null;
   return { from, place, release, image, source, file, files, crosses, datastore, snapshot };
 }
 
+/** Address or path of an image of a release. */
+function imagePlace({ kind, release }: ReleasePlace, image: ReleaseImage): string {
+  if (kind === 'registry') return blobAddress(release, image.sha256);
+  const folder = release.replace(/[^/?]*(\?.*)?$/s, '');
+  const query = /\?.*$/s.exec(release)?.[0] ?? '';
+  return `${folder}${image.file}${query}`;
+}
+
 /** The pair that the new one follows: what runs, else the newest good one. */
-function replaced(records: Records): Generation {
+export function replaced(records: Records): Generation {
   const good = records.generations.filter(({ state }) => state === 'good');
   const newest = good.sort((left, right) => right.turn - left.turn)[0];
   const pair = generation(records, records.boot?.generation ?? null) ?? newest ?? records.generations.at(-1);
@@ -98,11 +115,12 @@ function knownRelease(host: Host, from: Generation): KnownRelease | undefined {
 
 /** A path as it is seen from where the command was given. */
 function absolute(host: Host, place: ReleasePlace): ReleasePlace {
-  if (place.kind === 'address' || place.release.startsWith('/')) return place;
+  if (place.kind !== 'file' || place.release.startsWith('/')) return place;
   return { kind: 'file', release: `${host.readlink('/proc/self/cwd') ?? ''}/${place.release}` };
 }
 
 function readRelease(host: Host, { kind, release }: ReleasePlace): NodeRelease {
+  if (kind === 'registry') return parseRelease(registryRelease(host, release), release);
   if (kind === 'address') return parseRelease(curlText(host, release, RELEASE_LIMIT), shownAddress(release));
   const text = host.readText(release, RELEASE_LIMIT);
   if (text === undefined) throw new Failure('input', `${release}: there is no such file`, 'check the path');
@@ -120,19 +138,21 @@ function withFile(from: Generation, file: ExtensionFile, place: ReleasePlace): r
   return from.files.map((old) => (old.name === file.name ? file : old));
 }
 
-function checkVersion(
+/** Kubernetes' rules for what may follow on this node. An agent's cluster is asked for its version once, when the first one is held against them. */
+export function versionRules(
   { host, records }: Session,
   from: Generation,
-  to: string,
   given: string | undefined,
-): void {
+): (to: string) => Refusal | undefined {
   const agent = (role(host) ?? records.datastore.kind) === 'agent';
-  const problem = versionProblem({
+  const base = {
     from: agent ? from.kubernetes : records.datastore.version || from.kubernetes,
-    to,
-    role: agent ? 'agent' : 'server',
-    cluster: agent ? (given ?? clusterVersion(host)) : null,
+    role: agent ? ('agent' as const) : ('server' as const),
     datastore: agent || records.datastore.kind === 'none' ? '' : records.datastore.version,
-  });
-  if (problem) throw new Failure('refused', problem.message, problem.hint);
+  };
+  let cluster: string | null | undefined;
+  return (to) => {
+    if (cluster === undefined) cluster = agent ? (given ?? clusterVersion(host)) : null;
+    return versionProblem({ ...base, to, cluster });
+  };
 }

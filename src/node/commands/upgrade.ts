@@ -1,3 +1,4 @@
+import { rememberCatalog } from '../catalog/seen.ts';
 import type { Command, Invocation } from '../cli/command.ts';
 import {
   discardImage,
@@ -15,8 +16,9 @@ import { isStrict } from '../observe/policy.ts';
 import { withLock } from '../records-file.ts';
 import { openSession, requireRoot, type Session } from '../session.ts';
 import { capital, wrap } from './text.ts';
+import { chooseListed } from './upgrade-catalog.ts';
 import { armTimer, disarmTimer } from './upgrade-later.ts';
-import { planUpgrade, type UpgradePlan } from './upgrade-plan.ts';
+import { planUpgrade, replaced, type UpgradePlan } from './upgrade-plan.ts';
 import { type How, planText } from './upgrade-text.ts';
 import { beginTrial, checkTrial } from './upgrade-trial.ts';
 
@@ -28,8 +30,9 @@ export const upgrade: Command = {
   options: [
     {
       name: 'to',
-      value: 'VERSION|URL|PATH',
-      summary: 'which release; default: what is at the known address now',
+      value: 'VERSION|MINOR|URL|OCI|PATH',
+      summary:
+        'which release; default: the newest that the catalog has for this node, else what is at the known address now',
     },
     { name: 'dry-run', summary: 'check everything that can be checked beforehand, and change nothing' },
     { name: 'reboot', summary: 'begin the trial by a restart (the default)' },
@@ -52,12 +55,19 @@ export const upgrade: Command = {
     requireRoot(host, 'upgrade');
     const how = chosen(invocation);
     const session = openSession(host);
+    const [to, cluster] = [options.get('to'), options.get('cluster-version')];
+    const again = options.has('again');
+    const listed = chooseListed(session, replaced(session.records), { to, cluster, again });
+    if (listed) host.out(listed.text);
+    if (listed && !options.has('dry-run')) rememberCatalog(host, listed.catalog.address, listed.catalog.seen);
+    if (listed?.release === null) return 0;
     const plan = planUpgrade(session, {
-      to: options.get('to'),
-      cluster: options.get('cluster-version'),
+      to,
+      cluster,
       snapshot: options.has('snapshot'),
+      ...(listed?.place ? { listed: { release: listed.release, place: listed.place } } : {}),
     });
-    checkTrial(session, plan, how, options.has('again'));
+    checkTrial(session, plan, how, again);
     host.out(planText(plan, how, session.records.settings));
     requireRoom(host, plan.file, plan.snapshot ?? 0);
     if (options.has('dry-run')) {
@@ -67,11 +77,11 @@ export const upgrade: Command = {
     const time = options.get('at');
     if (time === undefined) {
       fetchAndVerify(session, plan);
-      const { why } = beginTrial(host, plan, how, options.has('again'));
+      const { why } = beginTrial(host, plan, how, again);
       host.out(wrap(`${capital(why)}.`));
       return 0;
     }
-    armTimer(host, time, laterArguments(invocation, plan, how));
+    armTimer(host, time, laterArguments(invocation, plan, how, listed !== undefined));
     try {
       fetchAndVerify(session, plan);
     } catch (error) {
@@ -118,14 +128,22 @@ function fetchLocked({ host, records }: Session, plan: UpgradePlan): void {
     throw error;
   }
   writeRootHash(host, plan.file);
-  if (plan.source.kind === 'address')
-    replaceFile(host, originFile(plan.file), `${plan.source.place}\n`, 0o600);
+  if (plan.source.kind !== 'file') {
+    const origin = plan.source.kind === 'registry' ? plan.place.release : plan.source.place;
+    replaceFile(host, originFile(plan.file), `${origin}\n`, 0o600);
+  }
 }
 
-function laterArguments({ options }: Invocation, plan: UpgradePlan, how: How): string[] {
+/** What a catalog has chosen is asked for by its version, so that the catalog has its say again: it may be yanked meanwhile. */
+function laterArguments(
+  { options }: Invocation,
+  { place, release }: UpgradePlan,
+  how: How,
+  listed: boolean,
+): string[] {
   const cluster = options.get('cluster-version');
   return [
-    ...['--to', plan.place.release, `--${how}`],
+    ...['--to', listed ? release.version : place.release, `--${how}`],
     ...['again', 'snapshot'].filter((name) => options.has(name)).map((name) => `--${name}`),
     ...(cluster === undefined ? [] : ['--cluster-version', cluster]),
   ];

@@ -24,7 +24,7 @@ export interface ReleaseImage {
 /** 16 GiB: more than any extension, less than what would make sums of bytes wrong. */
 const LARGEST_IMAGE = 16 * 1024 ** 3;
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 type Form = readonly [pattern: RegExp, expected: string];
 const NAME: Form = [/^[a-z0-9][a-z0-9-]{0,63}$/, 'small letters, digits and dashes'];
 const VERSION: Form = [/^[\w.+~-]{1,128}$/, 'a version'];
@@ -50,36 +50,41 @@ export function parseRelease(text: string, shown: string): NodeRelease {
       `${shown}: not a release description of version 1`,
       typeof fields.schemaVersion === 'number' ? 'this sextant-node is too old for it' : hint,
     );
-  const word = (holder: Fields, name: string, [pattern, expected]: Form, path = ''): string => {
+  const release = releaseOf(fields, problems);
+  if (problems.length > 0) throw new Failure('input', `${shown}: ${problems.join('; ')}`, hint);
+  return release;
+}
+
+/** What a node needs of a release, out of parsed JSON; what is wrong in it is added to `problems`, each with `path` before it. */
+export function releaseOf(fields: Fields, problems: string[], path = ''): NodeRelease {
+  const word = (holder: Fields, name: string, [pattern, expected]: Form, at = path): string => {
     const found = holder[name];
     if (typeof found === 'string' && pattern.test(found)) return found;
-    problems.push(`${path}${name}: ${expected} expected`);
+    problems.push(`${at}${name}: ${expected} expected`);
     return '';
   };
   const images = Array.isArray(fields.images) ? fields.images : [];
-  if (images.length === 0) problems.push('images: at least one expected');
-  const release = {
+  if (images.length === 0) problems.push(`${path}images: at least one expected`);
+  return {
     name: word(fields, 'name', NAME),
     version: word(fields, 'version', VERSION),
     distribution: word(fields, 'distribution', NAME),
     images: images.map((image: unknown, index): ReleaseImage => {
       const holder = isObject(image) ? image : {};
-      const path = `images[${index}].`;
+      const at = `${path}images[${index}].`;
       const { size } = holder;
       const good = Number.isSafeInteger(size) && (size as number) > 0 && (size as number) <= LARGEST_IMAGE;
-      if (!good) problems.push(`${path}size: a number of bytes up to ${LARGEST_IMAGE} expected`);
+      if (!good) problems.push(`${at}size: a number of bytes up to ${LARGEST_IMAGE} expected`);
       return {
-        architecture: word(holder, 'architecture', NAME, path),
-        file: word(holder, 'file', FILE, path),
+        architecture: word(holder, 'architecture', NAME, at),
+        file: word(holder, 'file', FILE, at),
         size: good ? (size as number) : 0,
-        sha256: word(holder, 'sha256', DIGEST, path),
-        rootHash: word(holder, 'rootHash', DIGEST, path),
+        sha256: word(holder, 'sha256', DIGEST, at),
+        rootHash: word(holder, 'rootHash', DIGEST, at),
         signed: isObject(holder.signature),
       };
     }),
   };
-  if (problems.length > 0) throw new Failure('input', `${shown}: ${problems.join('; ')}`, hint);
-  return release;
 }
 
 /** The image for an architecture; `refused` where the release has none. */
@@ -94,6 +99,6 @@ export function imageFor(release: NodeRelease, architecture: Architecture, shown
   );
 }
 
-function isObject(value: unknown): value is Fields {
+export function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

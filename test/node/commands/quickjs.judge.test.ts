@@ -1,8 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createPrivateKey, sign } from 'node:crypto';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { compileModule } from '../../../src/release/node-program/index.ts';
+import { makeSigner } from '../../image/fixture.ts';
 import { toolsRoot } from '../../tools-root.ts';
+import { catalogText, listed } from '../catalog/example.ts';
 import { bundled, compilingContext, thisMachine } from '../compiled.ts';
 import { releaseText } from '../download/example.ts';
 import { place } from '../rooted.ts';
@@ -16,6 +21,7 @@ const FOLDERS = [
   'run',
   'oem',
   'etc/rancher',
+  'etc/sextant',
   'usr/lib/extension-release.d',
   'usr/lib/sextant',
 ];
@@ -81,4 +87,33 @@ test('an upgrade is planned, with its note, and refused for its reasons', () => 
   expect(run('pin', '1')).toMatchObject({ code: 0 });
   expect(run('unpin', '1')).toMatchObject({ code: 0 });
   expect(run('gc')).toMatchObject({ code: 0 });
+});
+
+test("a catalog is believed for its signature by the node's own openssl, and an older one is not", () => {
+  const there = mkdtempSync(join(tmpdir(), 'sextant-keys-'));
+  onTestFinished(() => rmSync(there, { recursive: true, force: true }));
+  const { key, certificate } = makeSigner(there, 'catalog');
+  const serve = (serial: number, signed = serial) => {
+    const text = (number: number) => catalogText(number, [listed('v1.33.4+k3s1'), listed('v1.35.0+k3s1')]);
+    place(node.root, '/opt/catalog/sextant-catalog.json', text(serial));
+    const signature = sign('sha256', Buffer.from(text(signed)), createPrivateKey(readFileSync(key)));
+    place(node.root, '/opt/catalog/sextant-catalog.json.sig', signature);
+  };
+  const settings = { catalog: { address: '/opt/catalog', trust: readFileSync(certificate, 'utf8') } };
+  place(node.root, '/etc/sextant/settings.json', JSON.stringify(settings));
+  serve(7);
+  const { code, out, err } = run('upgrade');
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  expect(out.replaceAll(/\s+/g, ' ')).toContain(
+    'has serial 7, signed by a key this node trusts. Nothing newer than',
+  );
+  expect(out.replaceAll(/\s+/g, ' ')).toContain('passed over v1.35.0+k3s1: from Kubernetes v1.33.4+k3s1');
+  serve(6);
+  expect(run('upgrade')).toMatchObject({ code: 4, err: expect.stringContaining('it is an old catalog') });
+  serve(8, 7);
+  expect(run('upgrade')).toMatchObject({
+    code: 4,
+    err: expect.stringContaining('is signed by none of the keys'),
+  });
 });

@@ -7,7 +7,7 @@ import { verifyImage } from '../../../src/node/download/verify.ts';
 import type { Host } from '../../../src/node/host/host.ts';
 import { silent } from '../../../src/support/progress.ts';
 import { dataBlocks, makeSigner, seal } from '../../image/fixture.ts';
-import { program, realPrograms, rootedHost } from '../rooted.ts';
+import { place, program, realPrograms, rootedHost } from '../rooted.ts';
 
 const CERTIFICATES = '/etc/verity.d';
 const path = '/opt/image.raw';
@@ -51,9 +51,16 @@ test('a signature by a certificate of the node is taken, beside others', () => {
 
 test('a signature by no certificate of the node is refused, and those there are are named', () => {
   trust('theirs');
-  expect(() => verify()).toThrow('signed by none of the certificates in /etc/verity.d (theirs.crt)');
+  expect(() => verify()).toThrow("signed by none of this node's certificates (/etc/verity.d/theirs.crt)");
   trust();
-  expect(() => verify()).toThrow('signed by none of the certificates in /etc/verity.d (there is none)');
+  expect(() => verify()).toThrow("signed by none of this node's certificates (there is none)");
+});
+
+test('a certificate that trusted boot hands over is taken as well', () => {
+  trust();
+  place(root, '/run/verity.d/DB0.crt', readFileSync(keys.ours));
+  verify();
+  rmSync(`${root}/run/verity.d`, { recursive: true });
 });
 
 test('a changed byte of the signature is refused', () => {

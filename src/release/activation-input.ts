@@ -1,0 +1,63 @@
+import type { ActivationInput } from '../activation/types.ts';
+import type { Architecture } from '../support/architecture.ts';
+
+/** What of a release an activation is made from; the hub page has it from the catalog. */
+export interface ActivatedRelease {
+  readonly name: string;
+  readonly version: string;
+  readonly distribution: string;
+  /** Folder address that the files are served from. */
+  readonly url: string;
+  readonly images: readonly {
+    readonly architecture: Architecture;
+    readonly file: string;
+    readonly size: number;
+    readonly sha256: string;
+    readonly rootHash: string;
+  }[];
+}
+
+/** What a person may choose for a node; the rest comes from the release. */
+export interface NodeChoices {
+  /** Folder address the release is served from; the default is what it was built for. */
+  readonly url?: string;
+  readonly node?: ActivationInput['node'];
+  /** Require signatures: the PEM certificate that the node trusts. */
+  readonly certificatePem?: string;
+  readonly proxy?: ActivationInput['proxy'];
+  readonly caCertificatePem?: string;
+  readonly mergeTimeoutSeconds?: number;
+}
+
+/** The input of `renderActivation`: the same for the command line and the page, so that both give the same bytes. */
+export function activationInputOf(release: ActivatedRelease, choices: NodeChoices): ActivationInput {
+  const base = (choices.url ?? release.url).replace(/\/+$/, '');
+  const images: ActivationInput['images'] = {};
+  for (const { architecture, file, sha256, size, rootHash } of release.images) {
+    images[architecture] = {
+      url: `${base}/${encodeURIComponent(file)}`,
+      fileName: file,
+      sha256,
+      size,
+      rootHash,
+    };
+  }
+  const { certificatePem } = choices;
+  return {
+    extensionName: release.name,
+    images,
+    kubernetesVersion: release.version,
+    trust: certificatePem === undefined ? { mode: 'pin' } : { mode: 'strict', certificatePem },
+    node: choices.node ?? defaultNode(release.distribution),
+    ...(choices.proxy === undefined ? {} : { proxy: choices.proxy }),
+    ...(choices.caCertificatePem === undefined ? {} : { caCertificatePem: choices.caCertificatePem }),
+    ...(choices.mergeTimeoutSeconds === undefined
+      ? {}
+      : { mergeTimeoutSeconds: choices.mergeTimeoutSeconds }),
+  };
+}
+
+function defaultNode(distribution: string): NonNullable<ActivationInput['node']> {
+  if (distribution === 'k3s') return { k3s: { enabled: true } };
+  return distribution === 'k0s' ? { k0s: { enabled: true } } : {};
+}
