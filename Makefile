@@ -36,6 +36,7 @@ check: node_modules/.ready ## format, lint, types, unused code, unit tests: unde
 tools: ## the field's own tools that judge formats in the tests
 	@tools/judges.sh
 	@tools/judges-go.sh
+	@tools/judges-registry.sh
 	@tools/judges-python.sh
 
 bench: build ## every figure in docs/benchmarks.md, measured anew
@@ -53,6 +54,5 @@ clean: ## remove what was built here (the cache stays: see `sextant cache`)
 	rm -rf build dist test-results
 
 node_modules/.ready: package.json package-lock.json
-	@# Not `npm ci`: it refuses a lock without the optional packages of other platforms, which a registry need not carry.
-	@npm install --no-save --no-audit --no-fund --loglevel=error
+	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

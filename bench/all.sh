@@ -6,6 +6,7 @@ node bench/run.mjs bench/startup.ts
 node bench/run.mjs bench/quickstart.ts
 node bench/run.mjs bench/node-program.ts
 node bench/run.mjs bench/image.ts
+node bench/run.mjs bench/publish.ts
 # Guests: about an hour where they are emulated.
 node bench/run.mjs bench/lab-boot.ts
 node bench/run.mjs bench/lab-read.ts

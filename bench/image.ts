@@ -1,8 +1,9 @@
-// Writing an image, beside systemd-repart of Debian trixie (make tools) with the same tree, the same mkfs.erofs and options, in turn.
-// Ours is a whole Node process, start-up and the whole file's SHA-256 included; theirs is systemd-repart in the tools' root, no digest.
+// Writing an image, beside `systemd-repart --make-ddi=sysext` of Debian trixie (make tools) with the same tree, key, mkfs.erofs and
+// options, in turn. Ours is a whole Node process, start-up and the whole file's SHA-256 included; theirs makes no digest.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -20,6 +21,7 @@ import { openHashPool } from '../src/image/hash-pool.ts';
 import { writeImage } from '../src/image/index.ts';
 import { type Progress, silent } from '../src/support/progress.ts';
 import { erofsTool } from '../test/image/erofs/tools.ts';
+import { makeSigner, type SigningFiles } from '../test/image/fixture.ts';
 import { inToolsRoot, toolsRoot as root } from '../test/tools-root.ts';
 
 const PAIRS = 5;
@@ -34,7 +36,17 @@ if (process.argv[2] === 'write') {
 
 /** Writes one image and says, for the comparing process, its memory and where its time went. */
 async function write(): Promise<void> {
-  const [, , , tree = '', output = '', compression = 'none', clusterSize = '65536'] = process.argv;
+  const [
+    ,
+    ,
+    ,
+    tree = '',
+    output = '',
+    key = '',
+    certificate = '',
+    compression = 'none',
+    clusterSize = '65536',
+  ] = process.argv;
   const steps: Record<string, number> = {};
   const progress: Progress = {
     ...silent,
@@ -56,9 +68,12 @@ async function write(): Promise<void> {
     seed: 'bench',
     timestamp: 315532800,
     mkfs: erofsTool('mkfs.erofs'),
+    signing: { key, certificate },
     context: { cache: root, progress, signal: new AbortController().signal },
   });
-  console.log(JSON.stringify({ memory: process.resourceUsage().maxRSS / 1024, steps }));
+  // Not getrusage(2): its maximum begins with what the process had that forked this one.
+  const peak = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  console.log(JSON.stringify({ memory: Number(peak) / 1024, steps }));
 }
 
 /** Hashes a file as a tree's data is, threads warm and the file in the page cache: bytes per second. */
@@ -123,94 +138,120 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
+/** Where a comparison works: below the tools' root, which the peer sees as /. */
+interface Bench {
+  readonly folder: string;
+  readonly signing: SigningFiles;
+}
+
 async function compare(): Promise<void> {
-  const work = mkdtempSync(join(root, 'mnt', 'bench-'));
+  const folder = mkdtempSync(join(root, 'mnt', 'bench-'));
   try {
-    const tree = join(work, 'tree');
-    const images = existsSync('dist') ? readdirSync('dist').filter((name) => name.endsWith('.raw')) : [];
-    if (images.length === 0) throw new Error('no dist/: run make quickstart first, its images are the tree');
-    mkdirSync(tree);
-    for (const name of images) {
-      const raw = join(work, name);
-      writeFileSync(raw, readFileSync(join('dist', name)));
-      const [program, ...leading] = erofsTool('fsck.erofs');
-      await timed(program, [
-        ...leading,
-        '--offset=1048576',
-        `--extract=${join(tree, name.includes('arm64') ? 'b' : 'a')}`,
-        raw,
-      ]);
-      rmSync(raw);
-    }
-    const bytes = Number((await timed('du', ['-sb', tree])).said.split('\t')[0]);
-    console.log(`tree: ${(bytes / 1e6).toFixed(0)} MB; ${PAIRS} pairs in turn after one warm-up, medians`);
-    const definitions = join(work, 'repart.d');
-    mkdirSync(definitions);
-    writeFileSync(
-      join(definitions, '10-root.conf'),
-      `[Partition]\nType=root\nFormat=erofs\nCopyFiles=${tree.slice(root.length)}:/\nVerity=data\nVerityMatchKey=root\nMinimize=best\n`,
-    );
-    writeFileSync(
-      join(definitions, '20-verity.conf'),
-      '[Partition]\nType=root-verity\nVerity=hash\nVerityMatchKey=root\nMinimize=best\n',
-    );
-    await measure(work, tree, definitions, 'none', 65536);
+    const bench = { folder, signing: makeSigner(folder, 'bench', 30) };
+    const tree = join(folder, 'tree');
+    await extractRelease(bench, join(tree, 'usr'));
+    console.log(`${PAIRS} pairs in turn after one warm-up, medians`);
+    await describe('the release', tree);
+    await measure(bench, tree, 'none', 65536);
     // mkfs.erofs' own default, and what a recipe has by default.
-    for (const clusterSize of [4096, 65536]) await measure(work, tree, definitions, 'lz4hc', clusterSize);
-    await hashing(join(work, 'own.raw'));
+    for (const clusterSize of [4096, 65536]) await measure(bench, tree, 'lz4hc', clusterSize);
+    await hashing(join(folder, 'own.raw'));
+
+    const large = join(folder, 'large');
+    mkdirSync(join(large, 'usr'), { recursive: true });
+    const all = join(large, 'usr/all');
+    await timed('sh', ['-c', 'cat "$@" > "$0"', all, ...regularFiles(tree)]);
+    rmSync(tree, { recursive: true });
+    await describe('the same bytes as one file', large);
+    await measure(bench, large, 'none', 65536);
+
+    for (let copy = 1; copy < 4; copy += 1) copyFileSync(all, `${all}-${copy}`);
+    await describe('four of that file', large);
+    const { memory } = await writeOwn(bench, large, 'none', 65536);
+    console.log(`none: sextant's memory ${memory.toFixed(0)} MiB`);
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function measure(
-  work: string,
-  tree: string,
-  definitions: string,
-  compression: string,
-  clusterSize: number,
-): Promise<void> {
-  const ours: number[] = [];
-  const theirs: number[] = [];
-  const memory: number[] = [];
-  const peerMemory: number[] = [];
-  const steps: Record<string, number[]> = {};
-  const options = compression === 'none' ? '' : `-z${compression} -C${clusterSize} --workers=2`;
-  const [own, peer] = [join(work, 'own.raw'), join(work, 'peer.raw')];
-  for (let pair = -1; pair < PAIRS; pair += 1) {
-    rmSync(own, { force: true });
-    const request = ['write', tree, own, compression, String(clusterSize)];
-    const a = await timed(process.execPath, [process.argv[1] as string, ...request]);
-    rmSync(peer, { force: true });
-    const [command, args] = inToolsRoot('systemd-repart', [
-      '--offline=yes',
-      '--empty=create',
-      '--size=auto',
-      '--dry-run=no',
-      '--seed=00000000-0000-4000-8000-000000000001',
-      `--definitions=${definitions.slice(root.length)}`,
-      peer.slice(root.length),
-    ]);
-    const b = await timed(command, args, { ...process.env, SYSTEMD_REPART_MKFS_OPTIONS_EROFS: options });
-    if (pair < 0) continue;
-    ours.push(a.seconds);
-    theirs.push(b.seconds);
-    peerMemory.push(b.memory);
-    const report = JSON.parse(a.said) as { memory: number; steps: Record<string, number> };
-    memory.push(report.memory);
-    for (const [step, seconds] of Object.entries(report.steps)) {
-      steps[step] = [...(steps[step] ?? []), seconds];
-    }
+/** Lays the files of the extensions in dist/ down, uncompressed: the tree that is written. */
+async function extractRelease({ folder }: Bench, to: string): Promise<void> {
+  const images = existsSync('dist') ? readdirSync('dist').filter((name) => name.endsWith('.raw')) : [];
+  if (images.length === 0) throw new Error('no dist/: run make quickstart first, its images are the tree');
+  mkdirSync(to, { recursive: true });
+  for (const name of images) {
+    const raw = join(folder, name);
+    writeFileSync(raw, readFileSync(join('dist', name)));
+    const [program, ...leading] = erofsTool('fsck.erofs');
+    const extract = `--extract=${join(to, name.includes('arm64') ? 'b' : 'a')}`;
+    await timed(program, [...leading, '--offset=1048576', extract, raw]);
+    rmSync(raw);
   }
-  const ratios = ours.map((value, index) => value / (theirs[index] ?? Number.NaN));
-  const seconds = (values: readonly number[]) => `${median(values).toFixed(2)} s`;
+}
+
+function regularFiles(tree: string): string[] {
+  return readdirSync(tree, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+async function describe(name: string, tree: string): Promise<void> {
+  const bytes = Number((await timed('du', ['-sb', tree])).said.split('\t')[0]);
+  console.log(`${name}: ${(bytes / 1e6).toFixed(0)} MB, ${regularFiles(tree).length} files`);
+}
+
+async function writeOwn({ folder, signing }: Bench, tree: string, compression: string, clusterSize: number) {
+  const own = join(folder, 'own.raw');
+  rmSync(own, { force: true });
+  const { key, certificate } = signing;
+  const request = ['write', tree, own, key, certificate, compression, String(clusterSize)];
+  const { seconds, said } = await timed(process.execPath, [process.argv[1] as string, ...request]);
+  const report = JSON.parse(said) as { memory: number; steps: Record<string, number> };
+  return { ...report, seconds, size: statSync(own).size };
+}
+
+async function writePeer({ folder, signing }: Bench, tree: string, options: string) {
+  const peer = join(folder, 'peer.raw');
+  rmSync(peer, { force: true });
+  const inside = (path: string) => path.slice(root.length);
+  const [command, args] = inToolsRoot('systemd-repart', [
+    '--make-ddi=sysext',
+    '--offline=yes',
+    '--seed=00000000-0000-4000-8000-000000000001',
+    `--private-key=${inside(signing.key)}`,
+    `--certificate=${inside(signing.certificate)}`,
+    `--copy-source=${inside(tree)}`,
+    inside(peer),
+  ]);
+  const env = { ...process.env, SYSTEMD_REPART_MKFS_OPTIONS_EROFS: options };
+  const { seconds, memory } = await timed(command, args, env);
+  return { seconds, memory, size: statSync(peer).size };
+}
+
+async function measure(bench: Bench, tree: string, compression: string, clusterSize: number): Promise<void> {
+  const options =
+    compression === 'none' ? '' : `-z${compression} -C${clusterSize} --workers=${availableParallelism()}`;
+  const pairs: { own: Awaited<ReturnType<typeof writeOwn>>; peer: Awaited<ReturnType<typeof writePeer>> }[] =
+    [];
+  for (let pair = -1; pair < PAIRS; pair += 1) {
+    const own = await writeOwn(bench, tree, compression, clusterSize);
+    const peer = await writePeer(bench, tree, options);
+    if (pair >= 0) pairs.push({ own, peer });
+  }
+  const of = (value: (pair: (typeof pairs)[number]) => number, digits = 2) =>
+    median(pairs.map(value)).toFixed(digits);
   console.log(
-    `${compression}${compression === 'none' ? '' : `, clusters of ${clusterSize / 1024} KiB`}: sextant ${seconds(ours)}, systemd-repart ${seconds(theirs)}, ratio ${median(ratios).toFixed(2)}; ` +
-      `memory ${median(memory).toFixed(0)} MiB, theirs ${median(peerMemory).toFixed(0)} MiB; ` +
-      `size ${(statSync(own).size / statSync(peer).size).toFixed(3)} of theirs`,
+    `${compression}${compression === 'none' ? '' : `, clusters of ${clusterSize / 1024} KiB`}: ` +
+      `sextant ${of(({ own }) => own.seconds)} s, systemd-repart ${of(({ peer }) => peer.seconds)} s, ` +
+      `ratio ${of(({ own, peer }) => own.seconds / peer.seconds)} (${pairs.map(({ own, peer }) => (own.seconds / peer.seconds).toFixed(2)).join(' ')}); ` +
+      `memory ${of(({ own }) => own.memory, 0)} MiB, theirs ${of(({ peer }) => peer.memory, 0)} MiB; ` +
+      `size ${of(({ own, peer }) => own.size / peer.size, 3)} of theirs`,
   );
-  const spent = Object.entries(steps).map(([step, values]) => `${step} ${seconds(values)}`);
-  console.log(`  of it ${spent.join(', ')}`);
+  const steps = Object.keys(pairs[0]?.own.steps ?? {});
+  console.log(
+    `  of it ${steps.map((step) => `${step} ${of(({ own }) => own.steps[step] ?? Number.NaN)} s`).join(', ')}`,
+  );
 }
 
 /** Our hashing of a finished image beside what OpenSSL's own program hashes on all processors, in blocks as long as ours. */

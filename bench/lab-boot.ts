@@ -4,6 +4,7 @@
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { standardDisk } from '../src/lab/core/standard.ts';
+import { closeLab } from '../src/lab/lab.ts';
 import type { LabNode } from '../src/lab/node.ts';
 import { STANDARD_CONFIG } from '../src/lab/scenarios/standard-image.ts';
 import { ACTIVATION_FILE, Stage } from '../src/lab/stage.ts';
@@ -61,6 +62,7 @@ for (let pair = 1; pair <= pairs; pair++) {
   }
 }
 await server.close();
+await closeLab(lab);
 await rm(lab.folder, { recursive: true, force: true });
 
 const median = (values: readonly number[]) =>

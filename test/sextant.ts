@@ -47,6 +47,15 @@ export function sextant(
   return { code: status, stdout, stderr: stderr ?? '' };
 }
 
+/** NODE_OPTIONS under which a program sees a clock that is some days ahead. */
+export function clockAhead(days: number): string {
+  const clock = `const Now = Date; globalThis.Date = class extends Now {
+    constructor(...given) { given.length > 0 ? super(...given) : super(Now.now() + ${days} * 86_400_000); }
+    static now() { return Now.now() + ${days} * 86_400_000; }
+  };`;
+  return `--import=data:text/javascript,${encodeURIComponent(clock)}`;
+}
+
 export interface Running {
   readonly ended: Promise<Ended>;
   /** Resolves when this was written to stderr; rejects when it ends without. */

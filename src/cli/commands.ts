@@ -78,6 +78,52 @@ export function commands(signal: AbortSignal): Command[] {
       .action((options: RecipeOptions & { output: string; frozen?: boolean }) =>
         withContext(async (context) => (await import('./commands/build.ts')).build(options, context)),
       ),
+    new Command('release')
+      .description("build the releases of a recipe's matrix, several at a time; what is done stays done")
+      .addOption(recipeOption())
+      .addOption(
+        new Option('-o, --output <folder>', 'each release in DISTRIBUTION-VERSION below it').default('dist'),
+      )
+      .option('--only <id...>', 'only these of the matrix, such as k3s-1.36')
+      .option('--jobs <number>', 'releases at a time (default: 2)')
+      .option(
+        '--memory <bytes>',
+        'what they may take together by estimate, such as 8G (default: 3/4 of what is free)',
+      )
+      .option(
+        '--published <place>',
+        "folder or address of published releases, DISTRIBUTION-VERSION below it (default: each release's url)",
+      )
+      .option('--no-published', 'build what is published already, too')
+      .addOption(frozenOption())
+      .addOption(jsonOption())
+      .addHelpText(
+        'after',
+        examples(
+          'sextant release',
+          'sextant release --jobs 3 --memory 12G --published https://example.org/k8s',
+        ),
+      )
+      .action((options) =>
+        withContext(async (context) => (await import('./commands/release.ts')).release(options, context)),
+      ),
+    new Command('watch-upstream')
+      .description('what is newer upstream than the locks; exit code 9 when the recipe allows any of it')
+      .addOption(recipeOption())
+      .option('--only <id...>', 'only these of the matrix, such as k3s-1.36')
+      .option('--write', 'let the locks take what the recipe allows')
+      .option('--no-tools', 'leave out the Debian packages of the tools (mkfs.erofs, the root of the hook)')
+      .option('--markdown', 'the text of a pull request')
+      .addOption(jsonOption())
+      .addHelpText(
+        'after',
+        examples('sextant watch-upstream', 'sextant watch-upstream --write --markdown > pull-request.md'),
+      )
+      .action((options) =>
+        withContext(async (context) =>
+          (await import('./commands/watch-upstream.ts')).watchUpstreamCommand(options, context),
+        ),
+      ),
     new Command('quickstart')
       .description(
         'build the default recipe: the real components where their downloads answer, else the lab recipe',
@@ -157,6 +203,32 @@ export function commands(signal: AbortSignal): Command[] {
       .addHelpText('after', examples('sextant diff old.raw new.raw'))
       .action((a: string, b: string, options: { json?: boolean }) =>
         withContext(async (context) => (await import('./commands/diff.ts')).diff(a, b, options, context)),
+      ),
+    new Command('publish')
+      .description('publish a built release to an OCI registry, a folder or a GitHub release')
+      .argument('<target>', 'oci://HOST/REPOSITORY[:TAG], github:OWNER/REPOSITORY@TAG, or a folder')
+      .argument('[release]', 'a built release', 'dist')
+      .addOption(
+        new Option('--form <form...>', 'registry: only these forms of the extension (default: both)').choices(
+          ['raw', 'tar'],
+        ),
+      )
+      .option('--replace', 'put it in the place of a different release of the same version')
+      .option('--dry-run', 'registry: print every tag and digest, send nothing')
+      .option('--plain-http', 'registry: without TLS (on loopback this is the default)')
+      .addOption(jsonOption())
+      .addHelpText(
+        'after',
+        examples(
+          'sextant publish oci://ghcr.io/acme/kubernetes',
+          'sextant publish github:acme/kubernetes@v1.36.3+k3s1 dist',
+          'sextant publish /srv/www/kubernetes/v1.36.3+k3s1',
+        ),
+      )
+      .action((target: string, release: string, options) =>
+        withContext(async (context) =>
+          (await import('./commands/publish.ts')).publish(target, release, options, context),
+        ),
       ),
     labCommand(withContext),
     new Command('cache')

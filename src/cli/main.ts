@@ -11,7 +11,8 @@ const SETTLE_MS = 30_000;
 const EXIT_CODE_HELP = `
 Exit codes:
   0 success   1 defect in sextant   2 usage   3 bad input   4 verification failed
-  5 external tool missing or failed   6 network   7 file system   130 interrupted
+  5 external tool missing or failed   6 network   7 file system
+  8 some releases failed, others stand   9 something is newer upstream   130 interrupted
 
 Environment:
   SEXTANT_CACHE        folder of the cache (default: ~/.cache/sextant)
@@ -63,6 +64,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0); // `sextant inspect | head`
   throw error;
 });
+
+/** Resolves when all that was written to a stream has reached it, however slow its reader. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((done) => stream.write('', () => done()));
+}
+
 await main();
-// Sockets that a server keeps open must not hold a finished command.
-if (process.exitCode !== undefined && process.exitCode !== 0) process.exit();
+await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+// Sockets that a server keeps open, or that still wait for one, must not hold a finished command.
+process.exit();

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { SextantError } from '../support/errors.ts';
 import type { Step } from '../support/progress.ts';
 import { run } from '../support/subprocess.ts';
@@ -8,6 +9,8 @@ import { BLOCK } from './verity.ts';
 
 // The best levels of zstd on a large tree take tens of minutes on a small machine.
 const TIME_LIMIT_SECONDS = 2 * 3600;
+/** Each worker holds some segments of 16 MiB. */
+const MAX_WORKERS = 8;
 
 /** mkfs.erofs(1) with everything that could differ between two runs fixed. */
 function mkfsArguments(request: ImageRequest, image: string): string[] {
@@ -18,7 +21,8 @@ function mkfsArguments(request: ImageRequest, image: string): string[] {
       : [
           `-z${compression}${level === undefined ? '' : compression === 'zstd' ? `,level=${level}` : `,${level}`}`,
           `-C${clusterSize}`,
-          '--workers=2',
+          // mkfs.erofs cuts files into segments of a fixed size, so their number does not show in the result; none at all would.
+          `--workers=${Math.min(MAX_WORKERS, availableParallelism())}`,
         ];
   return [
     '--quiet',

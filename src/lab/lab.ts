@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { readRelease } from '../release/read.ts';
 import type { Release } from '../release/types.ts';
 import type { Context } from '../support/context.ts';
+import { claim } from './claim.ts';
 import type { Accelerator } from './machine/accelerator.ts';
 import { type Emulator, findEmulator } from './machine/emulator.ts';
 import type { ReleaseServer } from './release-server.ts';
@@ -30,6 +31,8 @@ export interface Lab {
   /** Power cuts of the scenario that does them, and the seed from which their moments are drawn. */
   readonly cuts: number;
   readonly seed: number;
+  /** Lets another run have the folder. */
+  readonly endClaim: () => Promise<void>;
 }
 
 export interface ReadyNode {
@@ -37,14 +40,17 @@ export interface ReadyNode {
   readonly server: ReleaseServer;
 }
 
+/** Throws `usage` while another run works in the same folder. */
 export async function openLab(
   context: Context,
   facts: Pick<Lab, 'folder' | 'base' | 'accelerator' | 'releaseFolder' | 'recipe'> &
     Partial<Pick<Lab, 'cuts' | 'seed'>>,
 ): Promise<Lab> {
   const emulator = await findEmulator('amd64', facts.accelerator, context);
+  const release = await readRelease(facts.releaseFolder);
   const seed = facts.seed ?? randomInt(2 ** 31);
-  return { cuts: 1, ...facts, seed, context, emulator, release: await readRelease(facts.releaseFolder) };
+  const endClaim = await claim(`${facts.folder}.running`, `${facts.folder}: another run works there`);
+  return { cuts: 1, ...facts, seed, context, emulator, release, endClaim };
 }
 
 /** Ends what the run's shared node left. */
@@ -54,4 +60,5 @@ export async function closeLab(lab: Lab): Promise<void> {
   for (const name of ['ready', 'ready-off', 'adopted'])
     await rm(join(lab.folder, `${name}.qcow2`), { force: true });
   await rm(join(lab.folder, 'variants'), { recursive: true, force: true });
+  await lab.endClaim();
 }

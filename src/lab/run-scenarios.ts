@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { SextantError, toSextantError } from '../support/errors.ts';
@@ -46,6 +46,8 @@ export async function runScenario(lab: Lab, scenario: Scenario): Promise<Scenari
   const stage = new Stage(lab, scenario.name);
   const seconds = () => (performance.now() - began) / 1000;
   const about = { name: scenario.name, sentence: scenario.sentence, checked: stage.checked };
+  // A console log of an earlier run would be gone on with, and could speak for this one.
+  await rm(stage.folder, { recursive: true, force: true });
   await mkdir(stage.folder, { recursive: true });
   try {
     await inStep(lab.context.progress, `scenario ${scenario.name}`, () => scenario.run(stage));

@@ -255,7 +255,7 @@ export class Stage {
   /** Ends what runs. Where something failed, the guest's journal is taken first. */
   async end(failed: boolean): Promise<void> {
     for (const node of this.#nodes) {
-      if (failed && node.machine.isRunning()) await keepJournal(node).catch(() => {});
+      if (failed) await keepJournal(node).catch(() => {});
       await node.stop();
     }
     for (const server of this.#servers) await server.close();
@@ -265,11 +265,16 @@ export class Stage {
 
 async function keepJournal(node: LabNode): Promise<void> {
   const limit = new Promise<undefined>((resolve) => setTimeout(resolve, 60_000, undefined).unref());
-  const journal = await Promise.race([
-    node.try('journalctl -b --no-pager -o short-monotonic').catch(() => undefined),
-    limit,
-  ]);
-  if (journal !== undefined) await writeFile(join(node.folder, 'journal.txt'), journal.output);
+  const journal = node.machine.isRunning()
+    ? await Promise.race([
+        node.try('journalctl -b --no-pager -o short-monotonic').catch(() => undefined),
+        limit,
+      ])
+    : undefined;
+  await writeFile(
+    join(node.folder, 'journal.txt'),
+    journal?.output ?? 'The guest did not answer any more: its journal is on the disk that was kept.\n',
+  );
 }
 
 export function stepsText(steps: ReadonlyMap<StepName, number>): string {

@@ -8,6 +8,7 @@ import type { Release } from '../release/types.ts';
 import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
 import { bytesText } from '../support/progress.ts';
+import { claim } from './claim.ts';
 import { coreFrom } from './core-source.ts';
 import { type Accelerator, findAccelerator } from './machine/accelerator.ts';
 import type { Files } from './machine/disk.ts';
@@ -37,17 +38,18 @@ export interface UpRequest {
 const OVERHEAD = 512 * 1024 ** 2;
 const DISK_BYTES = 4 * 1024 ** 3;
 
-/** Refuses what this machine cannot hold, before anything is made. */
+/** Refuses what this machine cannot hold, before anything is made. `free`: bytes there are, looked up without. */
 export async function checkRoom(
   request: Pick<UpRequest, 'nodes' | 'memory'>,
   folder: string,
-  free = freemem(),
+  free?: { readonly memory: number; readonly disk: number },
 ): Promise<void> {
+  const memory = free?.memory ?? freemem();
   const needed = request.nodes * (request.memory * 1024 ** 2 + OVERHEAD);
-  if (needed > free) {
+  if (needed > memory) {
     throw new SextantError(
       'input',
-      `${request.nodes} node${request.nodes === 1 ? '' : 's'} of ${request.memory} MiB need ${bytesText(needed)} of memory, ${bytesText(free)} are free`,
+      `${request.nodes} node${request.nodes === 1 ? '' : 's'} of ${request.memory} MiB need ${bytesText(needed)} of memory, ${bytesText(memory)} are free`,
       {
         hint: 'give fewer --nodes or less --memory, or end other programs; `sextant lab list` shows labs that are up',
       },
@@ -55,10 +57,11 @@ export async function checkRoom(
   }
   await mkdir(folder, { recursive: true });
   const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize < DISK_BYTES * request.nodes) {
+  const disk = free?.disk ?? bavail * bsize;
+  if (disk < DISK_BYTES * request.nodes) {
     throw new SextantError(
       'filesystem',
-      `${folder}: ${bytesText(bavail * bsize)} free, a lab needs ${bytesText(DISK_BYTES * request.nodes)}`,
+      `${folder}: ${bytesText(disk)} free, a lab needs ${bytesText(DISK_BYTES * request.nodes)}`,
       {
         hint: 'free some space, or point XDG_STATE_HOME at another disk',
       },
@@ -74,18 +77,22 @@ export function checkArchitecture(release: Release, folder: string): void {
   });
 }
 
-/** One lab of this name at a time. Throws `usage` for the second. */
-export async function claimName(name: string): Promise<void> {
+/**
+ * One lab of this name at a time, from the moment it is asked for; gives what ends the claim once the lab is up or was not to be.
+ * Throws `usage` for the second.
+ */
+export async function claimName(name: string): Promise<() => Promise<void>> {
   if (!/^[a-z0-9][a-z0-9-]{0,30}$/.test(name)) {
     throw new SextantError('usage', `${name}: not a name for a lab`, {
       hint: 'use lower-case letters, digits and dashes',
     });
   }
-  if ((await listLabs()).some((lab) => lab.name === name)) {
-    throw new SextantError('usage', `lab ${name} is already up`, {
-      hint: `end it with \`sextant lab down --lab ${name}\`, or give another --name`,
-    });
-  }
+  const release = await claim(`${labFolder(name)}.starting`, `lab ${name} is being started`);
+  if (!(await listLabs()).some((lab) => lab.name === name)) return release;
+  await release();
+  throw new SextantError('usage', `lab ${name} is already up`, {
+    hint: `end it with \`sextant lab down --lab ${name}\`, or give another --name`,
+  });
 }
 
 /** A running lab. */
@@ -99,9 +106,11 @@ export interface RunningLab {
   readonly ended: Promise<unknown>;
 }
 
-/** Starts a lab: release server, disks, machines, control socket. What was started is ended again when something fails. */
+/**
+ * Starts a lab whose name is claimed: release server, disks, machines, control socket. What was started is ended again when something
+ * fails.
+ */
 export async function startLab(request: UpRequest, context: Context): Promise<RunningLab> {
-  await claimName(request.name);
   const folder = labFolder(request.name);
   await checkRoom(request, folder);
   const accelerator = await findAccelerator(context.signal);

@@ -49,9 +49,10 @@ const lockSchema = z.strictObject({
   ),
 });
 
-/** `sextant.yaml` -> `sextant.lock.json`, next to the recipe. */
-export function lockFileOf(recipeFile: string): string {
-  return `${recipeFile.replace(/\.ya?ml$/, '')}.lock.json`;
+/** `sextant.yaml` -> `sextant.lock.json`, next to the recipe; of one release of a matrix `sextant.ID.lock.json`. */
+export function lockFileOf(recipeFile: string, variant?: string): string {
+  const base = recipeFile.replace(/\.ya?ml$/, '');
+  return `${base}${variant === undefined ? '' : `.${variant}`}.lock.json`;
 }
 
 /** The lock in a file, or undefined where there is none. A file that is no lock of this version is an `input` error. */

@@ -4,6 +4,8 @@ import { type Document, isCollection, isMap, isScalar, LineCounter, parseDocumen
 import type { ZodError } from 'zod';
 import { SextantError } from '../support/errors.ts';
 import { canonicalJson, sha256 } from '../support/files.ts';
+import { imagesFolder } from './container-images.ts';
+import { variants } from './matrix.ts';
 import { type Component, type Recipe, recipeSchema } from './schema.ts';
 
 export interface LoadedRecipe {
@@ -77,8 +79,17 @@ export function parseRecipe(text: string): { recipe: Recipe } | { problems: read
 
 /** SHA-256 of everything in a recipe that decides which bytes enter; where it is served, mirrors and keys do not. */
 export function recipeDigest(recipe: Recipe): string {
-  const { release: _release, mirrors: _mirrors, signing: _signing, image: _image, ...entering } = recipe;
-  return sha256(canonicalJson(entering));
+  const {
+    release: _release,
+    mirrors: _mirrors,
+    signing: _signing,
+    image: _image,
+    matrix: _matrix,
+    components,
+    ...entering
+  } = recipe;
+  const from = components.map(({ containerImages: _containerImages, ...component }) => component);
+  return sha256(canonicalJson({ ...entering, components: from }));
 }
 
 /** Whether any part of the recipe is test equipment. */
@@ -142,6 +153,39 @@ function crossChecks(recipe: Recipe): { path: Path; message: string }[] {
         message: `no component is named "${component}"`,
       });
     }
+  });
+  recipe.components.forEach(({ containerImages, files }, index) => {
+    if (!containerImages) return;
+    const strange = variants(recipe).find(
+      ({ recipe: { distribution } }) => imagesFolder(distribution.name) === undefined,
+    );
+    const path: Path = ['components', index, 'containerImages'];
+    if (strange !== undefined) {
+      problems.push({
+        path,
+        message: `where ${strange.recipe.distribution.name} reads container images is not known; k3s and k0s are`,
+      });
+    }
+    if (files.length > 0) {
+      problems.push({
+        path,
+        message: 'archives of container images have a place of their own: leave `files` out',
+      });
+    }
+  });
+  const ids = variants(recipe).map(({ id }) => id);
+  let at = 0;
+  recipe.matrix.forEach(({ versions }, row) => {
+    versions.forEach((spec, column) => {
+      const id = ids[at];
+      if (id !== undefined && ids.indexOf(id) !== at) {
+        problems.push({
+          path: ['matrix', row, 'versions', column],
+          message: `"${spec}" makes a second ${id}; the matrix names each release once`,
+        });
+      }
+      at += 1;
+    });
   });
   return problems;
 }

@@ -17,7 +17,13 @@ interface JsonSchema {
 
 /** JSON Schema (draft 2020-12) of a recipe as people write it, for editors. */
 export function recipeJsonSchema(): object {
-  const schema = z.toJSONSchema(recipeSchema, { io: 'input' });
+  const schema = z.toJSONSchema(recipeSchema, {
+    io: 'input',
+    // Addresses may hold placeholders in braces (RFC 6570), which no URI has.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.format === 'uri') jsonSchema.format = 'uri-template';
+    },
+  });
   return {
     ...schema,
     $id: 'https://sextant.invalid/sextant.schema.json',

@@ -23,7 +23,7 @@ export const githubReleaseSource = z.strictObject({
   type: z.literal('github-release'),
   repository: z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'must be OWNER/NAME'),
   version: version.describe(
-    'A tag (v1.2.3), a range (^1.2, ~1.36, >=1.2 <2) or "latest"; the lock resolves the last two',
+    'A tag (v1.2.3), a range (^1.2, ~1.36, >=1.2 <2), "latest", or "distribution": the version that the distribution has; the lock resolves the last three',
   ),
   asset: z.string().describe('Name of the asset; {version}, {tag} and {arch} are filled in'),
   archNames,
@@ -35,8 +35,12 @@ export const githubReleaseSource = z.strictObject({
 
 export const urlSource = z.strictObject({
   type: z.literal('url'),
-  url: z.string().describe('http or https address; {arch} is filled in'),
-  version: version.default('0').describe('What to call this version; an address does not say'),
+  url: z.string().describe('http or https address; {arch}, {version} and {tag} are filled in'),
+  version: version
+    .default('0')
+    .describe(
+      'What to call this version; an address does not say. "distribution" is the version that the distribution has',
+    ),
   archNames,
   sha256: z
     .partialRecord(z.enum(ARCHITECTURES), sha256)
@@ -145,6 +149,12 @@ export const component = z.strictObject({
     .array(installedFile)
     .default([])
     .describe('Files that go into the extension; none for what only the hook asks for'),
+  containerImages: z
+    .boolean()
+    .default(false)
+    .describe(
+      'True where the source is archives of container images (k3s-airgap-images-ARCH.tar.zst): the extension carries them whole, and the node’s k3s or k0s imports them at its start',
+    ),
 });
 
 /** What the sandbox answers itself: an address the hook asks for, served from a component instead of the network. */
@@ -199,6 +209,28 @@ export const hook = z.strictObject({
     .describe('Where upstream publishes sums for what the hook downloads; k3s and k0s have defaults'),
 });
 
+const matrixRow = z.strictObject({
+  distribution: z
+    .string()
+    .optional()
+    .describe('k3s, k0s, or any distribution the provider knows; the default is distribution.name'),
+  repository: z
+    .string()
+    .optional()
+    .describe('As distribution.repository, where the row names another distribution'),
+  versions: z
+    .array(version)
+    .min(1)
+    .describe(
+      'As distribution.version: exact, ranges or channels; each becomes a release with a lock of its own',
+    ),
+  architectures: z
+    .array(z.enum(ARCHITECTURES))
+    .min(1)
+    .optional()
+    .describe("The default is the recipe's architectures"),
+});
+
 export const recipeSchema = z.strictObject({
   name: z
     .string()
@@ -235,6 +267,12 @@ export const recipeSchema = z.strictObject({
     .prefault({}),
   components: z.array(component).min(1),
   architectures: z.array(z.enum(ARCHITECTURES)).min(1).default(['amd64', 'arm64']),
+  matrix: z
+    .array(matrixRow)
+    .default([])
+    .describe(
+      'What `sextant release` builds: one release for each version of each row; empty, it builds the recipe as it is',
+    ),
   hook: hook.prefault({}),
   image: z
     .strictObject({

@@ -3,14 +3,16 @@ import { join, resolve } from 'node:path';
 import { writeImage } from '../image/index.ts';
 import { lockText } from '../lock/lock.ts';
 import type { Lock, LockedArchitecture } from '../lock/types.ts';
+import { imagesFolder } from '../recipe/container-images.ts';
 import { hasStandins, recipeDigest } from '../recipe/load.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import type { Architecture } from '../support/architecture.ts';
 import { SextantError } from '../support/errors.ts';
 import { canonicalJson, fileDigest, sha256, withTemporaryFolder } from '../support/files.ts';
 import { fill } from '../support/fill.ts';
 import { bytesText, inStep } from '../support/progress.ts';
 import { SOURCE_DIGEST, VERSION } from '../support/version.ts';
-import { buildTree } from '../tree/index.ts';
+import { buildTree, containerImagesFolder } from '../tree/index.ts';
 import { releaseActivation } from './activation.ts';
 import { keepWithinLimit } from './cache-limit.ts';
 import { checksumsText, verifyChecksums } from './checksums.ts';
@@ -45,10 +47,14 @@ function sourceDate(): number {
   return Number(given);
 }
 
-/** Builds a release, or finds that the output holds it already: unchanged inputs and every file as its checksum says. */
-export async function buildRelease(request: BuildRequest): Promise<{ release: Release; fresh: boolean }> {
-  const { session, lock, architectures } = request;
-  const output = resolve(request.output);
+/** What a release is made from, by digest; equal values of `build` give equal bytes. Reads the signing files, fetches nothing. */
+export async function buildInputs({
+  session,
+  lock,
+  architectures,
+}: Pick<BuildRequest, 'session' | 'lock' | 'architectures'>): Promise<
+  Pick<Release['inputs'], 'sextant' | 'recipe' | 'lock' | 'build'>
+> {
   const inputs = {
     sextant: VERSION,
     recipe: recipeDigest(session.recipe),
@@ -65,6 +71,14 @@ export async function buildRelease(request: BuildRequest): Promise<{ release: Re
       keys: await keyDigests(session),
     }),
   );
+  return { ...inputs, build };
+}
+
+/** Builds a release, or finds that the output holds it already: unchanged inputs and every file as its checksum says. */
+export async function buildRelease(request: BuildRequest): Promise<{ release: Release; fresh: boolean }> {
+  const { session, lock, architectures } = request;
+  const output = resolve(request.output);
+  const { build, ...inputs } = await buildInputs(request);
   const present = await upToDate(output, build, session);
   if (present) return { release: present, fresh: false };
 
@@ -144,14 +158,17 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
         buildTree({
           upper: hook.upper,
           removed: hook.removed,
-          components: recipe.components.map(({ name, files, standin }) => ({
+          components: recipe.components.map(({ name, files, standin, containerImages }) => ({
             component: name,
             standin,
             version: locked.components.find((entry) => entry.name === name)?.version ?? '',
             folder: folders.get(name) ?? '',
-            files: files.map(({ from, to, mode }) => ({ from, to, ...(mode === undefined ? {} : { mode }) })),
+            files: containerImages
+              ? [{ from: '**', to: containerImagesFolder(recipe.name), mode: '644' }]
+              : files.map(({ from, to, mode }) => ({ from, to, ...(mode === undefined ? {} : { mode }) })),
           })),
           extensionName: recipe.name,
+          ...imagesOnNode(recipe),
           architecture,
           plugin: recipe.provider.plugin,
           version,
@@ -219,6 +236,13 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
   });
 }
 
+/** Where the node's distribution reads container images, for an extension that carries some. */
+function imagesOnNode(recipe: Recipe): { imagesOnNode?: string } {
+  const folder = imagesFolder(recipe.distribution.name);
+  const some = recipe.components.some(({ containerImages }) => containerImages);
+  return some && folder !== undefined ? { imagesOnNode: folder } : {};
+}
+
 function programFor({ nodePrograms }: Tools, architecture: Architecture): CompiledProgram {
   const program = nodePrograms[architecture];
   if (program === undefined) throw new Error(`no sextant-node for ${architecture}`);
@@ -233,7 +257,8 @@ function released(session: Session, locked: LockedArchitecture): ReleasedCompone
   });
 }
 
-function servedFrom(session: Session, lock: Lock): string {
+/** Folder address that a release of a recipe is served from. */
+export function servedFrom(session: Session, lock: Lock): string {
   return fill(session.recipe.release.url, addressWords(lock.distribution.version, session.host)).replace(
     /\/+$/,
     '',

@@ -25,6 +25,8 @@ interface LockRequest {
   readonly previous?: Lock;
   /** 'all', or names of components to resolve again. */
   readonly update: 'all' | readonly string[];
+  /** Resolve the packages of the tools again even where those of the earlier lock are what the recipe needs. */
+  readonly updateTools?: boolean;
 }
 
 /**
@@ -32,17 +34,21 @@ interface LockRequest {
  * to learn what it downloads. Entries of an earlier lock whose definition in the recipe has not changed are kept as they are.
  */
 export async function lockRecipe(request: LockRequest): Promise<Lock> {
-  const { session, previous, update } = request;
-  const { recipe, sources } = session;
+  const { previous, update } = request;
+  const { sources } = request.session;
+  const { recipe: asWritten } = request.session;
   const keep = update === 'all' ? undefined : previous;
   const version = await inStep(
     sources.progress,
-    `version of ${recipe.distribution.name}`,
-    () => resolveDistributionVersion(distributionRepository(recipe), recipe.distribution.version, sources),
+    `version of ${asWritten.distribution.name}`,
+    () =>
+      resolveDistributionVersion(distributionRepository(asWritten), asWritten.distribution.version, sources),
     (resolved) => resolved,
   );
+  const recipe = withDistributionVersion(asWritten, version);
+  const session = { ...request.session, recipe };
   const tools =
-    keep !== undefined && fits(keep, session, request.architectures)
+    keep !== undefined && !request.updateTools && fits(keep, session, request.architectures)
       ? keep.tools
       : await lockTools(session, request.architectures);
   const opened = await openTools(session, tools, request.architectures);
@@ -76,7 +82,7 @@ export async function lockRecipe(request: LockRequest): Promise<Lock> {
         version,
         folders,
         downloads: [],
-        logFile: join(sources.cache, 'logs', `lock-${recipe.name}-${architecture}.log`),
+        logFile: join(sources.cache, 'logs', `lock-${recipe.name}-${version}-${architecture}.log`),
       },
       async (url) => {
         const blob = await recordDownload(session, url, version, architecture);
@@ -88,15 +94,26 @@ export async function lockRecipe(request: LockRequest): Promise<Lock> {
   }
   return {
     lockVersion: 1,
-    recipe: recipeDigest(recipe),
+    recipe: recipeDigest(asWritten),
     distribution: { name: recipe.distribution.name, version },
     tools,
     architectures,
   };
 }
 
+/** The recipe with components whose version is "distribution" in the version that the distribution was resolved to. */
+export function withDistributionVersion(recipe: Recipe, version: string): Recipe {
+  const components = recipe.components.map((component) => {
+    const { source } = component;
+    const follows =
+      (source.type === 'github-release' || source.type === 'url') && source.version === 'distribution';
+    return follows ? { ...component, source: { ...source, version } } : component;
+  });
+  return { ...recipe, components };
+}
+
 /** Where a distribution's releases are; versions that are exact need none. */
-function distributionRepository({ distribution }: Recipe): string {
+export function distributionRepository({ distribution }: Recipe): string {
   const known: Readonly<Record<string, string>> = { k3s: 'k3s-io/k3s', k0s: 'k0sproject/k0s' };
   return distribution.repository ?? known[distribution.name] ?? distribution.name;
 }

@@ -1,6 +1,6 @@
 import { lockFileOf, readLock, requireWritable, staleness, writeLock } from '../lock/lock.ts';
 import type { Lock } from '../lock/types.ts';
-import { loadRecipe } from '../recipe/load.ts';
+import { type LoadedRecipe, loadRecipe } from '../recipe/load.ts';
 import { hostGo } from '../sources/go-module/index.ts';
 import type { Architecture } from '../support/architecture.ts';
 import type { Context } from '../support/context.ts';
@@ -16,6 +16,8 @@ interface OpenRequest {
   readonly architectures?: readonly Architecture[];
   /** Resolve again even where the lock fits. */
   readonly update?: 'all' | readonly string[];
+  /** With `update`: the tools' packages too, which are otherwise kept. */
+  readonly updateTools?: boolean;
 }
 
 export interface Opened {
@@ -25,6 +27,8 @@ export interface Opened {
   readonly architectures: readonly Architecture[];
   /** Whether the lock was written just now. */
   readonly locked: boolean;
+  /** The lock as it was before, where there was one. */
+  readonly previous?: Lock;
 }
 
 /**
@@ -32,11 +36,24 @@ export interface Opened {
  * `input` error.
  */
 export async function openRecipe(request: OpenRequest): Promise<Opened> {
-  const { context, frozen, update } = request;
   const loaded = await loadRecipe(request.recipe);
+  // The recipe as it is: its matrix is what `sextant release` builds.
+  return openVariant({ ...request, loaded: { ...loaded, recipe: { ...loaded.recipe, matrix: [] } } });
+}
+
+interface VariantRequest extends OpenRequest {
+  /** The recipe of one release. */
+  readonly loaded: LoadedRecipe;
+  /** What its lock's file name has of it. */
+  readonly variant?: string;
+}
+
+/** As `openRecipe`, for one release of a recipe that is loaded already. */
+export async function openVariant(request: VariantRequest): Promise<Opened> {
+  const { context, frozen, update, loaded } = request;
   const { recipe } = loaded;
   const architectures = chosen(request.recipe, recipe.architectures, request.architectures);
-  const lockFile = lockFileOf(request.recipe);
+  const lockFile = lockFileOf(request.recipe, request.variant);
   const previous = await readLock(lockFile);
   const stale = previous === undefined ? 'there is none yet' : staleness(previous, recipe);
   if (stale !== undefined && frozen) {
@@ -58,9 +75,17 @@ export async function openRecipe(request: OpenRequest): Promise<Opened> {
     architectures: recipe.architectures,
     ...(previous === undefined ? {} : { previous }),
     update: update ?? [],
+    updateTools: request.updateTools === true,
   });
   await writeLock(lockFile, lock);
-  return { session, lock, lockFile, architectures, locked: true };
+  return {
+    session,
+    lock,
+    lockFile,
+    architectures,
+    locked: true,
+    ...(previous === undefined ? {} : { previous }),
+  };
 }
 
 function chosen(

@@ -2,15 +2,17 @@ import { loadRecipe } from '../recipe/load.ts';
 import { probe } from '../sources/probe.ts';
 import type { Context } from '../support/context.ts';
 
-const SECONDS = 8;
+/** How long the answers may take: with the start of the program the decision is there within 10 s. */
+export const DECISION_SECONDS = 8;
 
 /**
  * Whether the places that a recipe downloads from answer, asked all at once: undefined when they do, else the first that does not
- * and why. Takes 8 s at most.
+ * and why. Takes `seconds` at most.
  */
 export async function reachable(
   recipeFile: string,
   context: Context,
+  seconds = DECISION_SECONDS,
 ): Promise<{ readonly address: string; readonly why: string } | undefined> {
   const { recipe } = await loadRecipe(recipeFile);
   const addresses = new Set<string>();
@@ -27,7 +29,7 @@ export async function reachable(
   const answers = await Promise.all(
     [...addresses].map(async (address) => ({
       address,
-      why: await probe(address, { mirrors: recipe.mirrors, seconds: SECONDS, signal: context.signal }),
+      why: await probe(address, { mirrors: recipe.mirrors, seconds, signal: context.signal }),
     })),
   );
   const away = answers.find(({ why }) => why !== undefined);

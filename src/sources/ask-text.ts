@@ -17,6 +17,9 @@ export interface TextAnswer {
 export type AskContext = Pick<SourceContext, 'mirrors' | 'frozen' | 'signal' | 'clock'>;
 
 export interface AskOptions {
+  /** Default GET. Another is never redirected: what it carries is for that address alone. */
+  readonly method?: 'GET' | 'POST';
+  readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Statuses that are answers too; every other one from 400 on is an error. */
   readonly accept?: readonly number[];
@@ -41,6 +44,8 @@ export async function askText(
   const text = addressText(url, mirrored(url, mirrors));
   return withRetries({ clock, signal }, async () => {
     const answer = await ask(url, mirrors, {
+      ...(options.method ? { method: options.method } : {}),
+      ...(options.body === undefined ? {} : { body: options.body }),
       ...(options.headers ? { headers: options.headers } : {}),
       signal,
     });

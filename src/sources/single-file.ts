@@ -10,7 +10,7 @@ import type { SourceContext } from './types.ts';
 
 /**
  * A component that is one downloaded file, as a folder: an archive unpacked, anything else under its own name. An archive that
- * the recipe takes whole (a `from` that is its name) stays one file. Downloads carry no modes: programs become 0755, the rest 0644.
+ * the recipe takes whole (a `from` that is its name, or container images) stays one file. Downloads carry no modes: programs become 0755, the rest 0644.
  */
 export async function materializeFile(
   component: Component,
@@ -23,7 +23,8 @@ export async function materializeFile(
       hint: 'check the source in the recipe, then write the lock again with `sextant lock`',
     });
   }
-  const unpack = isArchiveName(name) && !component.files.some(({ from }) => from === name);
+  const whole = component.containerImages || component.files.some(({ from }) => from === name);
+  const unpack = isArchiveName(name) && !whole;
   const path = await fetchStep(component.name, name, blob, context);
   const key = unpack
     ? { what: 'unpacked archive', version: 1, sha256: blob.sha256 }

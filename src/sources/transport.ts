@@ -50,6 +50,11 @@ export async function ask(
       return { ...response, body: watched(address, request.signal, response.body), finalUrl: address };
     }
     await response.discard();
+    if (request.body !== undefined) {
+      throw new SextantError('network', `${text}: redirected to ${redact(location)}, refused`, {
+        hint: 'what is sent is for this address alone; use the address that it redirects to',
+      });
+    }
     if (redirects === MAX_REDIRECTS) {
       throw new SextantError('network', `${text}: more than ${MAX_REDIRECTS} redirects`, {
         hint: 'the server redirects in a circle; check the address',

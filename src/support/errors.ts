@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'tool'
   | 'network'
   | 'filesystem'
+  | 'partial'
   | 'interrupted'
   | 'internal';
 
@@ -18,8 +19,12 @@ export const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   tool: 5,
   network: 6,
   filesystem: 7,
+  partial: 8,
   interrupted: 130,
 };
+
+/** Exit code of `sextant watch-upstream` that found something: no error, and not the same as having found nothing. */
+export const NEWS_EXIT_CODE = 9;
 
 export interface ErrorOptions {
   /** One sentence that says what to do; commands in it can be pasted. */

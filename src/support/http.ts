@@ -1,10 +1,13 @@
+import { Readable } from 'node:stream';
 import { SextantError } from './errors.ts';
 
 export interface HttpRequest {
-  readonly method?: 'GET' | 'HEAD';
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as it comes, never held whole; a stream wants a content-length among the headers. */
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds without a single byte after which the connection is given up; default 60 s. */
+  /** Milliseconds without a single byte, in either direction, after which the connection is given up; default 60 s. */
   readonly stallMs?: number;
 }
 
@@ -46,14 +49,19 @@ export async function httpRequest(address: string, request: HttpRequest = {}): P
   }
   url.username = '';
   url.password = '';
-  const response = await send(url, {
+  const sending = watchedBody(request.body, stallMs);
+  const signals = [request.signal, sending.signal].filter((signal) => signal !== undefined);
+  const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+  const answer = send(url, {
     method: request.method ?? 'GET',
     headers,
     dispatcher: agent(EnvHttpProxyAgent),
     headersTimeout: stallMs,
     bodyTimeout: stallMs,
-    ...(request.signal ? { signal: request.signal } : {}),
-  });
+    ...(sending.body === undefined ? {} : { body: sending.body }),
+    ...(signal ? { signal } : {}),
+  }).finally(sending.stop);
+  const response = await (signal ? orAborted(answer, signal) : answer);
   const flat: Record<string, string> = {};
   for (const [name, value] of Object.entries(response.headers)) {
     if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
@@ -68,6 +76,35 @@ export async function httpRequest(address: string, request: HttpRequest = {}): P
         () => {},
       ),
   };
+}
+
+/** undici looks at the signal of a request only once it is connected, which a network that drops packets makes long. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+/** A body whose sending is given up when the other side takes nothing for `stallMs`: undici itself watches only what it reads. */
+function watchedBody(body: HttpRequest['body'], stallMs: number) {
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array)
+    return { body, signal: undefined, stop: () => {} };
+  const stalled = new AbortController();
+  const giveUp = () =>
+    stalled.abort(Object.assign(new Error('the other side takes nothing more'), { code: 'SEND_TIMEOUT' }));
+  let timer: NodeJS.Timeout | undefined;
+  const stop = () => clearTimeout(timer);
+  async function* pieces(from: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of from) {
+      timer = setTimeout(giveUp, stallMs);
+      yield piece; // Comes back when it has been taken.
+      stop();
+    }
+  }
+  return { body: Readable.from(pieces(body), { objectMode: false }), signal: stalled.signal, stop };
 }
 
 function agent(EnvHttpProxyAgent: Undici['EnvHttpProxyAgent']) {

@@ -55,7 +55,7 @@ export async function buildTree(request: TreeRequest): Promise<Tree> {
   }));
   const settled = await settle([...cleaned.planned, ...enabled], signal);
   const carried = repointLinks(settled.planned);
-  const tmpfiles = tmpfilesText(extensionName, carried);
+  const tmpfiles = tmpfilesText(extensionName, carried, request.imagesOnNode);
   const planned =
     tmpfiles === undefined ? carried : [...carried, generated(tmpfilesPath(extensionName), tmpfiles)];
 

@@ -50,6 +50,8 @@ export interface TreeRequest {
   readonly removed: readonly string[];
   readonly components: readonly ComponentFiles[];
   readonly extensionName: string;
+  /** Folder of the node in which what lies below `containerImagesFolder` is linked; without it nothing is. */
+  readonly imagesOnNode?: string;
   readonly architecture: Architecture;
   /** File name of the provider plug-in (agent-provider-kairos). */
   readonly plugin: string;

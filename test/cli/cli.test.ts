@@ -3,17 +3,21 @@ import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { run } from '../../src/support/subprocess.ts';
 import { sextant } from '../sextant.ts';
 
 const COMMANDS = [
   'init',
   'lock',
   'build',
+  'release',
+  'watch-upstream',
   'quickstart',
   'activation',
   'inspect',
   'verify',
   'diff',
+  'publish',
   'cache',
   'doctor',
   'completion',
@@ -72,6 +76,15 @@ describe('what a person gets wrong is one line, a hint and the documented exit c
     expect(stderr).toMatch(/^error: .+\nhint: .+\n$/);
     expect(stderr).toContain(message);
   });
+});
+
+test('a slow reader gets the whole output', async () => {
+  const script = 'node build/sextant.js lock --recipe recipes/lab.yaml --json | (sleep 1; cat)';
+  const { stdout } = await run('sh', ['-c', script], {
+    env: { PATH: process.env.PATH ?? '', SEXTANT_CACHE: await folder() },
+  });
+  expect(stdout.length).toBeGreaterThan(200_000); // More than a pipe takes at a time.
+  expect(JSON.parse(stdout.toString())).toMatchObject({ written: false });
 });
 
 test('all problems of a recipe are printed with file and line', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../src/support/subprocess.ts';
 import { DROP_ROOT, giveToNobody } from '../hook/as-nobody.ts';
-import { type Ended, startSextant } from '../sextant.ts';
+import { clockAhead, type Ended, startSextant } from '../sextant.ts';
 import { startServer, type TestServer } from '../sources/server.ts';
 import { makeCache, makeSmallRecipe, pinnedPackages, releaseFiles, writeRecipe } from './small-recipe.ts';
 
@@ -129,7 +129,7 @@ describe.skipIf(DROP_ROOT.length === 0)('a recipe', () => {
     );
   });
 
-  test('and its lock give another user the same bytes, whatever the folder, umask, time zone and locale', async () => {
+  test('and its lock give another user the same bytes another day, whatever the folder, umask, time zone and locale', async () => {
     const home = join(folder, 'home of nobody');
     const at = join(home, 'a recipe');
     await mkdir(home);
@@ -139,7 +139,14 @@ describe.skipIf(DROP_ROOT.length === 0)('a recipe', () => {
     await giveToNobody(home);
     const ended = await build(at, 'home of nobody/cache', {
       wrap: [...DROP_ROOT, 'sh', '-c', 'umask 077; exec "$@"', 'sh'],
-      env: { ...CLOSED, HOME: home, TZ: 'Asia/Kathmandu', LC_ALL: 'tr_TR.UTF-8', LANG: 'tr_TR.UTF-8' },
+      env: {
+        ...CLOSED,
+        HOME: home,
+        TZ: 'Asia/Kathmandu',
+        LC_ALL: 'tr_TR.UTF-8',
+        LANG: 'tr_TR.UTF-8',
+        NODE_OPTIONS: clockAhead(400),
+      },
     });
     expectDone(ended);
     expect(await readFile(join(at, 'sextant.lock.json'), 'utf8')).toBe(direct.lock);

@@ -1,12 +1,15 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Lock } from '../../src/lock/types.ts';
+import { sha256 } from '../../src/support/files.ts';
 import { run } from '../../src/support/subprocess.ts';
 import { type Ended, startSextant } from '../sextant.ts';
 import { type GitHub, startGitHub } from '../sources/github.ts';
 import { startServer, type TestServer } from '../sources/server.ts';
+import { type RawEntry, tarOf } from '../sources/tar.ts';
 import { expectNoProcesses, unfinishedIn } from './remains.ts';
 import {
   downloaded,
@@ -120,6 +123,51 @@ describe('a hook', () => {
       3,
       `the hook asked for ${UPSTREAM}/installer: the lock does not hold it`,
     );
+  });
+});
+
+describe('a download', () => {
+  const TOOL = 'a tool that is a little longer '.repeat(400);
+
+  test('from a server that is out of order, redirects and cuts arrives whole, going on where it stood', async () => {
+    server.requests.length = 0;
+    server.on('/tool', { status: 503, headers: { 'retry-after': '0' } }, { redirect: `${server.url}/moved` });
+    server.on('/moved', { body: TOOL, cutAfter: 5000 }, { body: TOOL });
+    const at = await recipeFor({ components: [downloaded('tool')] });
+    const { code, stderr } = await build(at);
+    expect(code, stderr).toBe(0);
+    expect(server.of('/moved').map(({ range, sent }) => [range, sent])).toEqual([
+      [undefined, 5000],
+      ['bytes=5000-', TOOL.length - 5000],
+    ]);
+  });
+
+  test('whose bytes are not those of the lock is refused with both digests', async () => {
+    server.on('/tool', { body: TOOL });
+    const at = await recipeFor({ components: [downloaded('tool')] });
+    expect(await build(at)).toMatchObject({ code: 0 });
+    await rm(join(at, 'dist'), { recursive: true });
+    const other = TOOL.replace('a tool', 'a mole');
+    server.on('/tool', { body: other });
+    const elsewhere = await mkdtemp(join(folder, 'cache-'));
+    await makeCache(elsewhere);
+    const ended = await startSextant(['build'], { cwd: at, env: { SEXTANT_CACHE: elsewhere } }).ended;
+    await expectFailure(at, ended, 4, /\/tool.*wrong content/);
+    for (const text of [TOOL, other]) expect(ended.stderr).toContain(sha256(text));
+    expect(await unfinishedIn(elsewhere)).toEqual([]);
+  });
+
+  test.each<[string, RawEntry, string]>([
+    ['that leads out of it', { name: '../../escaped', data: 'x' }, '../../escaped'],
+    ['with an absolute path', { name: '/tmp/sextant-escaped', data: 'x' }, '/tmp/sextant-escaped'],
+  ])('that is an archive with an entry %s is refused by its name', async (_name, entry, said) => {
+    server.on('/archive.tar', { body: tarOf({ name: 'tool', data: 'x', mode: 0o755 }, entry) });
+    const at = await recipeFor({
+      components: [{ ...downloaded('archive.tar'), files: [{ from: 'tool', to: '/usr/bin/tool' }] }],
+    });
+    await expectFailure(at, await build(at), 3, said);
+    expect(await readdir(folder)).not.toContain('escaped');
+    expect(existsSync('/tmp/sextant-escaped')).toBe(false);
   });
 });
 

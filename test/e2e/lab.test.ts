@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Release } from '../../src/release/types.ts';
 import { spdxProblems } from '../release/spdx-tools.ts';
-import { sextant } from '../sextant.ts';
+import { sextant, startSextant } from '../sextant.ts';
 
 // The main job on real input: recipes/lab.yaml with its committed lock, real Kubernetes, containerd, runc, CNI plug-ins, etcd and
 // edgevpn; the provider and the k3s front are stand-ins. What is built stays in the cache, so a second run takes seconds.
@@ -56,6 +57,35 @@ test('a second build fetches and changes nothing, without any network', () => {
   expect(code).toBe(0);
   expect(stdout).toContain('Up to date');
   expect(readdirSync(dist).map((name) => statSync(join(dist, name)).mtimeMs)).toEqual(before);
+});
+
+// The connection is taken and nothing ever said, as where packets are dropped.
+test('quickstart decides in time where nothing answers, says why in one line, and finds that all is built', async () => {
+  const sockets: Socket[] = [];
+  const silence = createServer((socket) => sockets.push(socket.on('error', () => {})));
+  await new Promise<void>((listening) => silence.listen(0, '127.0.0.1', listening));
+  const proxy = `http://127.0.0.1:${(silence.address() as { port: number }).port}`;
+  const env = { https_proxy: proxy, http_proxy: proxy, no_proxy: '' };
+  try {
+    const began = performance.now();
+    const running = startSextant(['quickstart', '--output', dist], { env });
+    await running.said(/: building recipes\/lab\.yaml/);
+    // 8 s and the start of the program; a connection is given up after 20 s.
+    expect(performance.now() - began).toBeLessThan(17_000);
+    const { code, stdout, stderr } = await running.ended;
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(
+      /^https:\/\/\S+ does not answer \(no answer in 8 s\): building recipes\/lab\.yaml, with stand-ins /,
+    );
+    expect(stdout).toMatch(
+      /^\nUp to date: provider-kairos: .*\(with stand-ins: for tests only\), from recipes\/lab\.yaml\n/,
+    );
+    expect(stdout).toMatch(/^Next:\n(?: {2}.+\n){3,}/m);
+    expect(stdout + stderr).not.toMatch(/[^\P{Cc}\n]/u);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    silence.close();
+  }
 });
 
 test('a frozen build into another folder, as another time, umask and locale see it, gives the same bytes', () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/support/subprocess.ts';
-import { startSextant } from '../sextant.ts';
+import { clockAhead, startSextant } from '../sextant.ts';
 import { makeCache, makeSmallRecipe, writeRecipe } from './small-recipe.ts';
 
 // A release with `signing:` in its recipe, from the keys to the node's configuration.
@@ -23,13 +23,29 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function makeKey(key: string, certificate: string): Promise<void> {
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=release', '-days', '30'];
+async function makeKey(key: string, certificate: string, days = 30): Promise<void> {
+  const request = [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-subj',
+    '/CN=release',
+    '-days',
+    `${days}`,
+  ];
   await run('openssl', [...request, '-keyout', key, '-out', certificate]);
 }
 
 const sextant = (...args: string[]) =>
   startSextant(args, { cwd: recipe, env: { SEXTANT_CACHE: join(folder, 'cache') } }).ended;
+
+const inTwoMonths = (...args: string[]) =>
+  startSextant(args, {
+    cwd: recipe,
+    env: { SEXTANT_CACHE: join(folder, 'cache'), NODE_OPTIONS: clockAhead(60) },
+  }).ended;
 
 const sign = (key: string) =>
   writeRecipe(recipe, { ...SMALL, more: { signing: { key, certificate: 'release.pem' } } });
@@ -48,6 +64,20 @@ test('a recipe with keys makes a signed release, its certificate beside it, and 
   expect(strict).toMatchObject({ code: 0 });
   const wholeLines = strict.stdout.replaceAll(/^ +/gm, '');
   expect(wholeLines).toContain(certificate.trim());
+});
+
+test('an expired certificate is a warning, and a failure for who wants valid dates', async () => {
+  await sign(join(folder, 'release.key'));
+  expect(await sextant('build')).toMatchObject({ code: 0 });
+  const image = (await readdir(join(recipe, 'dist'))).find((name) => name.endsWith('.raw')) ?? '';
+  const verify = ['verify', `dist/${image}`, '--cert', 'release.pem', '--require-valid-dates'];
+  expect(await sextant(...verify)).toMatchObject({ code: 0 });
+  const warned = await inTwoMonths(...verify.slice(0, -1));
+  expect(warned).toMatchObject({ code: 0 });
+  expect(warned.stdout).toMatch(/^warning: .*certificate expired at/m);
+  const refused = await inTwoMonths(...verify);
+  expect(refused).toMatchObject({ code: 4, stdout: '' });
+  expect(refused.stderr).toMatch(/^error: .*certificate expired at/m);
 });
 
 test('a certificate of another key is refused before anything is built', async () => {

@@ -101,23 +101,41 @@ describe('one clear line and the documented exit code', () => {
 test('two labs of one name', async () => {
   await writeState({ name: 'mine', pid: process.pid, control: '', nodes: [], release: '', server: '' });
   await expect(claimName('mine')).rejects.toThrow('lab mine is already up');
-  await expect(claimName('other')).resolves.toBeUndefined();
+  await (await claimName('other'))();
   expect(lab(['up', '--name', 'mine', '--release', await release('amd64')]).stderr).toContain(
     'lab mine is already up',
   );
 });
 
+test('two labs of one name that are started at the same time', async () => {
+  const endClaim = await claimName('mine');
+  const { code, stderr } = lab(['up', '--name', 'mine', '--release', await release('amd64')]);
+  expect(stderr).toContain(`error: lab mine is being started (process ${process.pid})`);
+  expect(code).toBe(2);
+  await endClaim();
+});
+
 test('what a lab left that was killed does not stand in the way', async () => {
   const gone = 2 ** 22 + 1; // Above the largest process id there is (proc(5), pid_max).
   await writeState({ name: 'mine', pid: gone, control: '', nodes: [], release: '', server: '' });
-  await expect(claimName('mine')).resolves.toBeUndefined();
+  await (await claimName('mine'))();
   expect(lab(['list']).stdout).toBe('no lab is up\n');
+});
+
+test('a disk without room for the nodes', async () => {
+  const GiB = 1024 ** 3;
+  const free = { memory: 64 * GiB, disk: 7 * GiB };
+  await expect(checkRoom({ nodes: 2, memory: 4096 }, folder, free)).rejects.toThrow(
+    `${folder}: 7.0 GiB free, a lab needs 8.0 GiB`,
+  );
+  await expect(checkRoom({ nodes: 1, memory: 4096 }, folder, free)).resolves.toBeUndefined();
 });
 
 test('memory is counted for all nodes', async () => {
   const GiB = 1024 ** 3;
-  await expect(checkRoom({ nodes: 2, memory: 4096 }, folder, 8 * GiB)).rejects.toThrow(
+  const free = { memory: 8 * GiB, disk: 64 * GiB };
+  await expect(checkRoom({ nodes: 2, memory: 4096 }, folder, free)).rejects.toThrow(
     '2 nodes of 4096 MiB need 9.0 GiB',
   );
-  await expect(checkRoom({ nodes: 1, memory: 4096 }, folder, 8 * GiB)).resolves.toBeUndefined();
+  await expect(checkRoom({ nodes: 1, memory: 4096 }, folder, free)).resolves.toBeUndefined();
 });

@@ -1,7 +1,11 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { CORE, makeRoot } from '../../src/lab/core/root.ts';
+import { SextantError } from '../../src/support/errors.ts';
+import { silent } from '../../src/support/progress.ts';
 import { run } from '../../src/support/subprocess.ts';
 import { startSextant } from '../sextant.ts';
 import { labCore, labRelease } from './release.ts';
@@ -65,4 +69,27 @@ test('Ctrl-C during `lab test`', async () => {
   started.interrupt();
   expect((await started.ended).code).toBe(130);
   await nothingLeft();
+});
+
+test('Ctrl-C while kairos-init works in the root of a core image', async () => {
+  const abort = new AbortController();
+  const begun = join(folder, 'root', 'begun');
+  const program = join(folder, 'kairos-init');
+  // In the place of the real one, which takes minutes: it leaves a process of its own behind.
+  await writeFile(program, '#!/bin/sh\nsleep 31557 &\ntouch /begun\nsleep 31557\n', { mode: 0o755 });
+  const making = makeRoot(join(folder, 'root'), program, CORE, {
+    cache: join(folder, 'cache'),
+    progress: silent,
+    signal: abort.signal,
+  });
+  const ended = expect(making).rejects.toThrow('interrupted');
+  await Promise.race([
+    making,
+    expect.poll(() => existsSync(begun), { timeout: 600_000, interval: 200 }).toBe(true),
+  ]);
+  expect((await run('cat', ['/proc/self/mounts'])).stdout.toString()).not.toContain(folder);
+  abort.abort(new SextantError('interrupted', 'interrupted'));
+  await ended;
+  await nothingLeft();
+  expect((await run('pgrep', ['-f', '^sleep 31557'], { okCodes: [0, 1] })).stdout.toString()).toBe('');
 });

@@ -16,8 +16,6 @@ const context = { cache: cacheFolder(), progress, signal: abort.signal };
 let lab: Lab;
 
 beforeAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
   const releaseFolder = labRelease();
   const accelerator = await findAccelerator(context.signal);
   progress.say(
@@ -30,6 +28,8 @@ beforeAll(async () => {
     releaseFolder,
     recipe: RECIPE,
   });
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
 });
 
 afterAll(async () => {

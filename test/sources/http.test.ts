@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer as createHttp, type IncomingMessage } from 'node:http';
 import { createServer as createHttps, type Server } from 'node:https';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ask } from '../../src/sources/transport.ts';
@@ -171,4 +171,27 @@ test.each([
   [undefined, undefined],
 ])('Retry-After %s is %s ms', (header, ms) => {
   expect(retryAfterMs(header, instantClock())).toBe(ms);
+});
+
+test('a body that the other side does not take is given up, like a download that stands still', async () => {
+  const open = new Set<Socket>();
+  const server = createTcp((socket) => {
+    open.add(socket.pause());
+    socket.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    for (;;) yield Buffer.alloc(1 << 20);
+  }
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`;
+  const error = await errorOf(
+    httpRequest(address, { method: 'PUT', body: endless(), stallMs: 300 }).catch((cause) => {
+      throw connectionError(address, cause);
+    }),
+  );
+  for (const socket of open) socket.destroy();
+  server.close();
+  expect(error.message).toContain('nothing came for too long');
 });

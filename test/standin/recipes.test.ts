@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readLock, staleness } from '../../src/lock/lock.ts';
 import { parseRecipe } from '../../src/recipe/load.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -19,8 +20,16 @@ describe('the recipes that come with Sextant', () => {
     'examples/k3s-p2p.yaml',
     'examples/k0s.yaml',
     'examples/airgap-mirror.yaml',
+    'examples/airgap-images.yaml',
+    'examples/matrix.yaml',
   ])('%s is valid', async (file) => {
     await expect(recipeOf(file)).resolves.toBeDefined();
+  });
+
+  it('has a lock for the lab recipe that fits it', async () => {
+    const lock = await readLock(join(root, 'recipes/lab.lock.json'));
+    if (lock === undefined) throw new Error('there is none');
+    expect(staleness(lock, await recipeOf('recipes/lab.yaml'))).toBeUndefined();
   });
 
   it('calls every piece of test equipment in the lab recipe a stand-in', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cacheFolder } from '../../src/support/context.ts';
 import { run } from '../../src/support/subprocess.ts';
-import { buildTree, type Tree } from '../../src/tree/index.ts';
+import { buildTree, containerImagesFolder, type Tree } from '../../src/tree/index.ts';
 import { K0S_UPPER, K3S_UPPER, lay, requestFor, type Shape, scratch } from './fixtures.ts';
 import { inMergedRoot } from './merged-root.ts';
 
@@ -106,6 +106,24 @@ describe('systemd-tmpfiles', () => {
     expect((await lstat(on('etc/with space/100%.conf'))).mode & 0o777).toBe(0o640);
     expect(await readlink(on('etc/rancher/link'))).toBe('k3s/config.yaml');
     expect((await lstat(on('var/lib/k0s'))).mode & 0o777).toBe(0o755);
+  });
+
+  it('links archives of container images where k3s reads them, and leaves alone what someone put there', async () => {
+    const images = '/var/lib/rancher/k3s/agent/images';
+    const carried = containerImagesFolder('provider-kairos');
+    const request = await requestFor(folder, K3S_UPPER, { imagesOnNode: images });
+    const archives = await lay(join(folder, 'images'), {
+      '/a.tar.zst': { file: 'carried' },
+      '/b.tar': { file: 'carried' },
+    });
+    const component = { component: 'images', folder: archives, files: [{ from: '**', to: carried }] };
+    const tree = await buildTree({ ...request, components: [...request.components, component] });
+    const node = { [`${images}/b.tar`]: { file: 'of the node' } };
+    const create = ['systemd-tmpfiles', '--create', 'provider-kairos.conf'];
+    const judged = await inMergedRoot(folder, tree.root, node, create);
+    expect(judged.stderr.toString()).toBe('');
+    expect(await readlink(join(judged.written, images, 'a.tar.zst'))).toBe(`${carried}/a.tar.zst`);
+    expect(await readFile(join(judged.written, images, 'b.tar'), 'utf8')).toBe('of the node');
   });
 });
 

@@ -81,7 +81,13 @@ function components(
       name === 'hook' ? 'laid down by the provider' : name === 'sextant' ? 'added' : (about?.version ?? '');
     return {
       size,
-      cells: [`  ${name}`, bytesText(size), `${own.length} paths`, what, about?.standin ? 'stand-in' : ''],
+      cells: [
+        `  ${name}`,
+        bytesText(size),
+        `${own.length} path${own.length === 1 ? '' : 's'}`,
+        what,
+        about?.standin ? 'stand-in' : '',
+      ],
     };
   });
   rows.sort((a, b) => b.size - a.size);

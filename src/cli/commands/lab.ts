@@ -15,6 +15,7 @@ import { askLab } from '../../lab/supervisor.ts';
 import { checkArchitecture, checkRoom, claimName, type UpRequest } from '../../lab/up.ts';
 import { releaseFrom } from '../../release/obtain.ts';
 import { readRelease } from '../../release/read.ts';
+import type { Release } from '../../release/types.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
 import { inStep } from '../../support/progress.ts';
@@ -50,22 +51,27 @@ export async function up(options: UpOptions, context: Context): Promise<void> {
     ...(options.disk === undefined ? {} : { disk: resolve(options.disk) }),
     ...(options.config === undefined ? {} : { config: resolve(options.config) }),
   };
-  await claimName(request.name);
-  for (const file of [request.config, request.disk]) if (file !== undefined) await stat(file);
-  const release = await readRelease(request.releaseFolder);
-  checkArchitecture(release, request.releaseFolder);
-  await checkRoom(request, labFolder(request.name));
-  // What takes long the first time happens here, where progress can be seen.
-  if (request.disk === undefined) await coreFrom(request.core, context);
-  await startHolder(
-    process.execPath,
-    [...process.execArgv, process.argv[1] ?? '', 'lab', 'hold'],
-    request,
-    context,
-  ).catch(async (error: unknown) => {
+  const endClaim = await claimName(request.name);
+  let release: Release;
+  try {
+    for (const file of [request.config, request.disk]) if (file !== undefined) await stat(file);
+    release = await readRelease(request.releaseFolder);
+    checkArchitecture(release, request.releaseFolder);
+    await checkRoom(request, labFolder(request.name));
+    // What takes long the first time happens here, where progress can be seen.
+    if (request.disk === undefined) await coreFrom(request.core, context);
+    await startHolder(
+      process.execPath,
+      [...process.execArgv, process.argv[1] ?? '', 'lab', 'hold'],
+      request,
+      context,
+    );
+  } catch (error) {
     await rm(labFolder(request.name), { recursive: true, force: true });
     throw error;
-  });
+  } finally {
+    await endClaim();
+  }
   const lab = await findLab(request.name);
   try {
     if (options.wait) {

@@ -1,5 +1,5 @@
 import type { LabNode } from '../node.ts';
-import type { ReleaseServer } from '../release-server.ts';
+import type { Behaviour, ReleaseServer } from '../release-server.ts';
 import { ACTIVATION_FILE, type Stage } from '../stage.ts';
 import { readyChecks } from './common.ts';
 import type { Scenario } from './types.ts';
@@ -25,7 +25,18 @@ export const faultyServer: Scenario = {
 };
 
 /** Waits until the node has met the fault twice, so that it has dealt with the first, and looks at what it did. */
-async function faultSeen(stage: Stage, node: LabNode, server: ReleaseServer, kind: string): Promise<void> {
+async function faultSeen(
+  stage: Stage,
+  node: LabNode,
+  server: ReleaseServer,
+  kind: Exclude<Behaviour['kind'], 'right'>,
+): Promise<void> {
+  const { size, sha256 } = stage.amd64;
+  const said = {
+    'html-page': 'a web page; is there a login page between this node and the server?',
+    'wrong-byte': `expected ${size} bytes with SHA-256 ${sha256}, got ${size} with `,
+    'breaks-off': `of ${size} bytes are here)`,
+  }[kind];
   const met = () =>
     server.requests.filter(({ behaviour, path }) => behaviour === kind && path.endsWith('.raw')).length;
   for (let waited = 0; met() < 2 && waited < 600; waited++) await stage.pause(1);
@@ -37,6 +48,6 @@ async function faultSeen(stage: Stage, node: LabNode, server: ReleaseServer, kin
 [ -z "$(ls /run/extensions 2>/dev/null)" ]
 [ -z "$(find /var/lib/kairos/extensions -type l)" ]
 [ -z "$(find /var/lib/kairos/extensions -name '*.raw')" ]
-journalctl -b -u sextant-activate --no-pager -o cat | tail -n 3`,
+journalctl -b -u sextant-activate --no-pager -o cat | grep -F '${server.guestUrl}/release/' | grep -F '${said}' | tail -n 1`,
   );
 }

@@ -15,7 +15,7 @@ export const lateNetwork: Scenario = {
     );
     const { bootId } = await node.boot();
     await stage.prove(
-      'the boot completes without a network, and nothing was fetched',
+      'the boot completes without a network: its network stage waits half a minute for it, not longer',
       node,
       `tries=0
 until [ "$(systemctl is-active multi-user.target)" = active ]; do
@@ -23,15 +23,21 @@ until [ "$(systemctl is-active multi-user.target)" = active ]; do
   sleep 1
 done
 at() { systemctl show --property="$2" --value "$1"; }
-echo "network stage: $(at cos-setup-network InactiveExitTimestampMonotonic) to $(at cos-setup-network ExecMainExitTimestampMonotonic) us"
-echo "multi-user.target: $(at multi-user.target ActiveEnterTimestampMonotonic) us"`,
+began=$(at cos-setup-network InactiveExitTimestampMonotonic)
+ended=$(at cos-setup-network ExecMainExitTimestampMonotonic)
+echo "network stage: $began to $ended us, multi-user.target: $(at multi-user.target ActiveEnterTimestampMonotonic) us"
+# The half minute that docs/activation.md promises, and what else the stage does.
+[ $(((ended - began) / 1000000)) -lt 90 ]
+journalctl -b -u cos-setup-network --no-pager -o cat | grep -F 'boot goes on without ${stage.extensionName}'`,
     );
     stage.check(
       'the server was asked for nothing',
       server.requests.length === 0,
       String(server.requests.length),
     );
-    const waits = async () => (await stage.consoleOf(node)).includes('next try in');
+    // The address that cannot be reached, why, and what happens next.
+    const line = /http:\/\/10\.0\.2\.2:\d+\/release\/\S+: .*next try in \d+ s/;
+    const waits = async () => line.test(await stage.consoleOf(node));
     for (let waited = 0; waited < 120 && !(await waits()); waited++) await stage.pause(1);
     stage.check('the console says what the node waits for', await waits(), await stage.consoleOf(node));
     await setLink(node.machine, true);

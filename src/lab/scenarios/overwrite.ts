@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openErofs } from '../../image/erofs/index.ts';
 import { readImage } from '../../image/index.ts';
+import { withExtension } from '../../release/extension.ts';
 import type { Architecture } from '../../support/architecture.ts';
 import type { Stage } from '../stage.ts';
 
@@ -26,6 +27,18 @@ fi
 cat /run/sextant-lab/read-error
 grep -q 'Input/output error' /run/sextant-lab/read-error
 dmesg | grep -i 'verity.*corrupted'`;
+}
+
+/** The largest file of the release's extension for amd64. */
+export async function largestFile(stage: Stage): Promise<string> {
+  const image = join(stage.lab.releaseFolder, stage.amd64.file);
+  return withExtension(image, stage.lab.context, async ({ files }) => {
+    let largest = { path: '', size: 0 };
+    for await (const { path, kind, size } of files.list()) {
+      if (kind === 'file' && size > largest.size) largest = { path, size };
+    }
+    return largest.path;
+  });
 }
 
 /** A position in the image from which the middle of a file is read; seen by watching our own reader. */

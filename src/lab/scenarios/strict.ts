@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Release } from '../../release/types.ts';
 import { tool } from '../machine/programs.ts';
 import { ACTIVATION_FILE } from '../stage.ts';
 import { variantRelease } from '../variant.ts';
@@ -8,7 +9,7 @@ import type { Scenario } from './types.ts';
 export const strictTrust: Scenario = {
   name: 'strict-trust',
   sentence:
-    'a signed release under the strict policy merges with its certificate; with another one, and unsigned, it is refused; a foreign unsigned extension is named',
+    'a signed release under the strict policy merges with its certificate; without it, with another one, by the signature of another key and unsigned it is refused; a foreign unsigned extension is named',
   async run(stage) {
     const { signal } = stage.lab.context;
     const key = async (name: string) => {
@@ -35,12 +36,15 @@ export const strictTrust: Scenario = {
       return { keyFile, certificate, pem: await readFile(certificate, 'utf8') };
     };
     const [own, other] = [await key('release'), await key('other')];
-    const signed = await variantRelease(
-      stage.lab,
-      'signed',
-      (recipe) => `${recipe}\nsigning: { key: ${own.keyFile}, certificate: ${own.certificate} }\n`,
-    );
-    const server = await stage.serve({ signed: signed.folder });
+    const signedBy = (name: string, { keyFile, certificate }: typeof own) =>
+      variantRelease(
+        stage.lab,
+        name,
+        (recipe) => `${recipe}\nsigning: { key: ${keyFile}, certificate: ${certificate} }\n`,
+      );
+    const signed = await signedBy('signed', own);
+    const foreign = await signedBy('signed-by-another', other);
+    const server = await stage.serve({ signed: signed.folder, foreign: foreign.folder });
     const url = `${server.guestUrl}/signed`;
     const node = await stage.node({
       [ACTIVATION_FILE]: await stage.activationOf(signed, url, { strict: {} }),
@@ -53,36 +57,41 @@ export const strictTrust: Scenario = {
 dmsetup table --target verity | grep -F ' ${signed.rootHash} '
 [ ! -e /run/extensions/${stage.extensionName}.sysext.roothash ]`,
     );
-    const refused = (what: string, because: string, change: string) =>
+    // Of this very merge, not of one before it.
+    const refused = (what: string, change: string) =>
       stage.prove(
         what,
         node,
         `${change}
+cursor=$(journalctl -b -n 0 --show-cursor --no-pager | sed -n 's/^-- cursor: //p')
 systemctl restart systemd-sysext && exit 1
 [ ! -e /usr/lib/extension-release.d/extension-release.${stage.extensionName} ]
-journalctl -b -u systemd-sysext -n 20 --no-pager -o cat | grep -iE '${because}'`,
+journalctl -b -u systemd-sysext --after-cursor="$cursor" --no-pager -o cat | grep -iE 'policy|signature|required key'`,
       );
     const certificate = `/etc/verity.d/${stage.extensionName}.crt`;
     await node.run('systemctl stop k3s');
-    await refused(
-      'refused without the certificate',
-      'policy|signature|required key|key',
-      `mv ${certificate} /run/kept.crt`,
-    );
+    await refused('refused without the certificate', `mv ${certificate} /run/kept.crt`);
     await refused(
       "refused with another's certificate",
-      'policy|signature|required key|key',
       `echo ${Buffer.from(other.pem).toString('base64')} | base64 -d >${certificate}`,
     );
     const link = `/run/extensions/${stage.extensionName}.sysext.raw`;
+    const instead = (name: string, path: string, { file, sha256 }: Release['images'][number]) =>
+      `curl -sf -o /run/sextant-lab/${name}.raw '${server.guestUrl}/${path}/${encodeURIComponent(file)}'
+[ "$(sha256sum </run/sextant-lab/${name}.raw)" = '${sha256}  -' ]
+ln -sfn /run/sextant-lab/${name}.raw ${link}`;
+    const [foreignImage] = foreign.release.images;
+    if (foreignImage === undefined) throw new Error('the release of the other key has no image');
     await refused(
-      'the same extension without a signature is refused, with the certificate there',
-      'policy|signature|required key|key',
+      "the same extension with another's signature is refused, with the certificate there",
       `cp /run/kept.crt ${certificate}
 readlink -f ${link} >/run/sextant-lab/signed
-curl -sf -o /run/sextant-lab/unsigned.raw '${server.guestUrl}/release/${encodeURIComponent(stage.amd64.file)}'
-[ "$(sha256sum </run/sextant-lab/unsigned.raw)" = '${stage.amd64.sha256}  -' ]
-ln -sfn /run/sextant-lab/unsigned.raw ${link}`,
+${instead('foreign', 'foreign', foreignImage)}`,
+    );
+    await refused(
+      'the same extension without a signature is refused, with the certificate there',
+      `rm /run/sextant-lab/foreign.raw
+${instead('unsigned', 'release', stage.amd64)}`,
     );
     await stage.prove(
       'merged again once the signed one is back',

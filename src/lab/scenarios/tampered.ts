@@ -1,5 +1,5 @@
 import { readyChecks } from './common.ts';
-import { overwriteAndRead } from './overwrite.ts';
+import { largestFile, overwriteAndRead } from './overwrite.ts';
 import type { Scenario } from './types.ts';
 
 export const tamperedFile: Scenario = {
@@ -9,7 +9,8 @@ export const tamperedFile: Scenario = {
   async run(stage) {
     const { node } = await stage.readyNode();
     await stage.prove('dm-verity is in use with the root hash of the release', node, readyChecks(stage));
-    const program = '/usr/bin/k3s';
+    const program = await largestFile(stage);
+    stage.check('the largest file of the extension is its Kubernetes', program === '/usr/bin/k3s', program);
     await stage.prove(
       `eight bytes of ${program} overwritten on the disk: reading it is an error, never another byte`,
       node,
@@ -17,21 +18,19 @@ export const tamperedFile: Scenario = {
     );
     await node.restart();
     await node.boot();
+    const said = `the extension ${stage.extensionName} is damaged`;
     await stage.verdict(
       node,
-      'after a restart nothing of it runs, and console and unit say which extension is damaged',
+      'after a restart nothing of it runs, and console and unit say which extension is damaged, and why',
       `tries=0
-until journalctl -b -u sextant-damaged --no-pager -o cat | grep -F '${stage.extensionName}'; do
+until journalctl -b -u sextant-damaged --no-pager -o cat | grep -F '${said} on the disk' | grep -F 'bytes that are not what its root hash says'; do
   tries=$((tries + 1)); [ $tries -lt 300 ]
   sleep 1
 done
+systemctl is-failed sextant-damaged
 no systemctl is-active k3s`,
     );
     const shown = await stage.consoleOf(node);
-    stage.check(
-      'the console says it too',
-      shown.includes(`the extension ${stage.extensionName} is damaged`),
-      shown.slice(-2000),
-    );
+    stage.check('the console says it too', shown.includes(said), shown.slice(-2000));
   },
 };

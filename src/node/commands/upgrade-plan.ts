@@ -8,6 +8,7 @@ import {
 import { curlText } from '../download/curl.ts';
 import { architectureOf } from '../download/machine.ts';
 import { type ImageSource, originFile } from '../download/obtain.ts';
+import { blobAddress, registryRelease } from '../download/registry.ts';
 import { imageFor, type NodeRelease, parseRelease, type ReleaseImage } from '../download/release.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
@@ -68,11 +69,17 @@ export function planUpgrade(session: Session, wish: UpgradeWish): UpgradePlan {
   const datastore = datastoreKindNow(host, session.observation.datastore);
   const crosses = minor(release.version) > minor(records.datastore.version || from.kubernetes);
   const takes = datastore === 'single' && (crosses || wish.snapshot);
-  const folder = place.release.replace(/[^/?]*(\?.*)?$/s, '');
-  const query = /\?.*$/s.exec(place.release)?.[0] ?? '';
-  const source = { kind: place.kind, place: `${folder}${image.file}${query}` };
+  const source = { kind: place.kind, place: imagePlace(place, image) };
   const snapshot = takes ? snapshotSize(host) : null;
   return { from, place, release, image, source, file, files, crosses, datastore, snapshot };
+}
+
+/** Address or path of an image of a release. */
+function imagePlace({ kind, release }: ReleasePlace, image: ReleaseImage): string {
+  if (kind === 'registry') return blobAddress(release, image.sha256);
+  const folder = release.replace(/[^/?]*(\?.*)?$/s, '');
+  const query = /\?.*$/s.exec(release)?.[0] ?? '';
+  return `${folder}${image.file}${query}`;
 }
 
 /** The pair that the new one follows: what runs, else the newest good one. */
@@ -98,11 +105,12 @@ function knownRelease(host: Host, from: Generation): KnownRelease | undefined {
 
 /** A path as it is seen from where the command was given. */
 function absolute(host: Host, place: ReleasePlace): ReleasePlace {
-  if (place.kind === 'address' || place.release.startsWith('/')) return place;
+  if (place.kind !== 'file' || place.release.startsWith('/')) return place;
   return { kind: 'file', release: `${host.readlink('/proc/self/cwd') ?? ''}/${place.release}` };
 }
 
 function readRelease(host: Host, { kind, release }: ReleasePlace): NodeRelease {
+  if (kind === 'registry') return parseRelease(registryRelease(host, release), release);
   if (kind === 'address') return parseRelease(curlText(host, release, RELEASE_LIMIT), shownAddress(release));
   const text = host.readText(release, RELEASE_LIMIT);
   if (text === undefined) throw new Failure('input', `${release}: there is no such file`, 'check the path');

@@ -28,7 +28,7 @@ export const upgrade: Command = {
   options: [
     {
       name: 'to',
-      value: 'VERSION|URL|PATH',
+      value: 'VERSION|URL|OCI|PATH',
       summary: 'which release; default: what is at the known address now',
     },
     { name: 'dry-run', summary: 'check everything that can be checked beforehand, and change nothing' },
@@ -118,8 +118,10 @@ function fetchLocked({ host, records }: Session, plan: UpgradePlan): void {
     throw error;
   }
   writeRootHash(host, plan.file);
-  if (plan.source.kind === 'address')
-    replaceFile(host, originFile(plan.file), `${plan.source.place}\n`, 0o600);
+  if (plan.source.kind !== 'file') {
+    const origin = plan.source.kind === 'registry' ? plan.place.release : plan.source.place;
+    replaceFile(host, originFile(plan.file), `${origin}\n`, 0o600);
+  }
 }
 
 function laterArguments({ options }: Invocation, plan: UpgradePlan, how: How): string[] {

@@ -1,8 +1,12 @@
 import { Failure } from '../failure.ts';
+import { otherTag, registryPlace } from './registry.ts';
 
-/** Where a release is: at an http(s) address, or in a folder of this machine. Both name the `release.json` itself. */
+/**
+ * Where a release is: at an http(s) address, in a folder of this machine (both name the `release.json` itself), or in an OCI registry
+ * (oci://HOST/REPOSITORY:TAG).
+ */
 export interface ReleasePlace {
-  readonly kind: 'address' | 'file';
+  readonly kind: 'address' | 'file' | 'registry';
   readonly release: string;
 }
 
@@ -18,13 +22,11 @@ export interface KnownRelease {
  * Without `--to` the address that is known. Throws `usage` or `input` for what is none of them.
  */
 export function releasePlace(to: string | undefined, known: KnownRelease | undefined): ReleasePlace {
-  if (to === undefined) return { kind: 'address', release: besideImage(knownUrl(known)) };
-  if (to.startsWith('oci:'))
-    throw new Failure(
-      'usage',
-      `${to}: releases in a registry are not understood yet; they come with the registry work`,
-      "name the release's http(s) address, or a folder it was copied to",
-    );
+  if (to === undefined) {
+    const url = knownUrl(known);
+    return isInRegistry(url) ? inRegistry(url) : { kind: 'address', release: besideImage(url) };
+  }
+  if (isInRegistry(to)) return inRegistry(to);
   if (/^https?:\/\//.test(to)) return { kind: 'address', release: releaseFile(to) };
   if (/^[a-z][a-z0-9+.-]*:/.test(to))
     throw new Failure(
@@ -33,7 +35,10 @@ export function releasePlace(to: string | undefined, known: KnownRelease | undef
       'name http(s)://..., a file or a version',
     );
   if (to.includes('/') || to.endsWith('.json')) return { kind: 'file', release: fileOfRelease(to) };
-  if (/^v?\d+\.\d+/.test(to)) return { kind: 'address', release: otherVersion(to, known) };
+  if (/^v?\d+\.\d+/.test(to)) {
+    const release = otherVersion(to, known);
+    return isInRegistry(release) ? inRegistry(release) : { kind: 'address', release };
+  }
   throw new Failure(
     'usage',
     `${to}: neither a version, an address nor a path`,
@@ -60,6 +65,15 @@ function knownUrl(known: KnownRelease | undefined): string {
   );
 }
 
+function isInRegistry(text: string): boolean {
+  return /^oci(?:\+http)?:/.test(text);
+}
+
+function inRegistry(text: string): ReleasePlace {
+  registryPlace(text); // Throws for what is none.
+  return { kind: 'registry', release: text };
+}
+
 function besideImage(url: string): string {
   const [path = '', query] = url.split('?', 2);
   return `${path.slice(0, path.lastIndexOf('/'))}/release.json${query === undefined ? '' : `?${query}`}`;
@@ -83,11 +97,13 @@ function fileOfRelease(path: string): string {
 
 /** The known address with its version exchanged, plain and percent-encoded, in every place. */
 function otherVersion(version: string, known: KnownRelease | undefined): string {
-  const release = besideImage(knownUrl(known));
+  const url = knownUrl(known);
+  const release = isInRegistry(url) ? url : besideImage(url);
   const old = (known?.version ?? '').replace(/^v/, '');
   const now = version.replace(/^v/, '');
-  const changed =
-    old === ''
+  const changed = isInRegistry(url)
+    ? (otherTag(url, old, now) ?? release)
+    : old === ''
       ? release
       : release.replaceAll(old, now).replaceAll(encodeURIComponent(old), encodeURIComponent(now));
   if (changed === release && old !== now)

@@ -42,20 +42,67 @@ export function curlToFile(
   file: string,
   limit: number,
   continued: boolean,
+  headers: readonly string[] = [],
 ): CurlAnswer {
   const terminal = terminalOf(host);
   const progress = terminal === undefined ? ['--silent'] : ['--progress-bar', '--stderr', terminal];
-  return curl(host, address, [
-    ...progress,
-    ...['--output', file, '--max-filesize', String(limit)],
-    ...(continued ? ['--continue-at', '-'] : []),
-  ]);
+  return withHeaders(host, headers, (named) =>
+    curl(host, address, [
+      ...progress,
+      ...['--output', file, '--max-filesize', String(limit)],
+      ...(continued ? ['--continue-at', '-'] : []),
+      ...named,
+    ]),
+  );
+}
+
+export interface CurlText extends CurlAnswer {
+  /** Header lines of all answers, redirects' too. */
+  readonly head: string;
+  /** Empty where the answer is an error. */
+  readonly text: string;
+}
+
+/** A small text with the answer's headers; an answer that is an error is one too. curl takes no login to where it is redirected. */
+export function curlAsk(host: Host, address: string, limit: number, headers: readonly string[]): CurlText {
+  makeFolders(host, RUN_FOLDER);
+  const [head, file] = [runtimeName('head'), runtimeName('fetched')];
+  try {
+    const answer = withHeaders(host, headers, (named) =>
+      curl(host, address, [
+        ...['--silent', '--retry', '3', '--dump-header', head, '--output', file],
+        ...['--max-filesize', String(limit), ...named],
+      ]),
+    );
+    return { ...answer, head: host.readText(head, limit) ?? '', text: host.readText(file, limit) ?? '' };
+  } finally {
+    host.unlink(head);
+    host.unlink(file);
+  }
+}
+
+/** Options that send these header lines. They come from a file: what is on a command line is seen by every process. */
+function withHeaders<T>(host: Host, headers: readonly string[], work: (options: readonly string[]) => T): T {
+  if (headers.length === 0) return work([]);
+  const file = runtimeName('headers');
+  makeFolders(host, RUN_FOLDER);
+  try {
+    const lines = headers.map((line) => `header = "${line.replace(/["\\]/g, '\\$&')}"\n`);
+    host.writeNew(file, lines.join(''), 0o600);
+    return work(['--config', file]);
+  } finally {
+    host.unlink(file);
+  }
+}
+
+function runtimeName(what: string): string {
+  return `${RUN_FOLDER}/.${what}-${Math.floor(Math.random() * 1e9)}`;
 }
 
 /** A small text; throws `network` or `input` as what the address answers deserves. */
 export function curlText(host: Host, address: string, limit: number): string {
   makeFolders(host, RUN_FOLDER);
-  const file = `${RUN_FOLDER}/.fetched-${Math.floor(Math.random() * 1e9)}`;
+  const file = runtimeName('fetched');
   try {
     const answer = curl(host, address, [
       '--silent',

@@ -8,6 +8,7 @@ import type { ExtensionFile } from '../model/types.ts';
 import { storedDigests } from '../observe/store.ts';
 import { type ReleasePlace, shownAddress } from './address.ts';
 import { curlToFile, networkFailure } from './curl.ts';
+import { registryHeaders } from './registry.ts';
 
 /** Where an image comes from. */
 export interface ImageSource {
@@ -52,7 +53,7 @@ export function obtainImage(
     return;
   }
   if (source.kind === 'file') copyIn(host, file, source.place, part);
-  else download(host, file, source.place, part, say);
+  else download(host, file, source, part, say);
   if (!isWholeFile(host, part, file)) {
     const size = host.lstat(part)?.size ?? 0;
     const digest = size > 0 ? sha256OfFile(host, part) : 'nothing';
@@ -123,7 +124,7 @@ function copyIn(host: Host, file: ExtensionFile, from: string, part: string): vo
 function download(
   host: Host,
   file: ExtensionFile,
-  address: string,
+  { kind, place: address }: ImageSource,
   part: string,
   say: (text: string) => void,
 ): void {
@@ -134,7 +135,8 @@ function download(
     if (kept === file.size) return;
     const here = kept > 0 ? `, ${kept} of them here already` : '';
     say(`fetching ${shownAddress(address)}, ${file.size} bytes${here}`);
-    const answer = curlToFile(host, address, part, file.size, kept > 0);
+    const headers = kind === 'registry' ? registryHeaders(host, address) : [];
+    const answer = curlToFile(host, address, part, file.size, kept > 0, headers);
     if (answer.code === 0) return;
     // 33 and 36: the server cannot continue; 416: it has less than is here.
     if (kept > 0 && (answer.code === 33 || answer.code === 36 || answer.status === 416)) {

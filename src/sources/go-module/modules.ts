@@ -3,10 +3,17 @@ import { join } from 'node:path';
 import type { LockedBlob } from '../../lock/types.ts';
 import { SextantError } from '../../support/errors.ts';
 import { fileDigest, withTemporaryFolder } from '../../support/files.ts';
-import { inStep } from '../../support/progress.ts';
+import { inStep, type Step } from '../../support/progress.ts';
+import { mirrored } from '../mirrors.ts';
 import type { SourceContext } from '../types.ts';
 import { type GoNetwork, type GoRun, goFolder, goNetwork, offlineEnvironment, runGo } from './go-command.ts';
 import { type ModuleFile, moduleAddress, parseModuleAddress, proxyPath } from './module-files.ts';
+
+/** Go's own proxy, as mirrors of a recipe know it. */
+export const GO_PROXY = 'https://proxy.golang.org';
+
+/** One of many downloads that one step stands for. */
+const quiet: Step = { update: () => {}, done: () => {}, fail: () => {} };
 
 /** Modules asked for in one call of the go command: far below the limit of a command line. */
 const BATCH = 100;
@@ -133,6 +140,16 @@ export async function storedModules(
           hint: `run \`sextant lock --update ${component}\``,
         });
       });
+      if (mirrored(GO_PROXY, context.mirrors) !== GO_PROXY) {
+        // A mirror stands for the proxy: the lock's digests are what the files are held against, and no checksum database is there.
+        for (const file of files) {
+          const blob = missing.get(moduleAddress(file));
+          if (blob === undefined) continue;
+          const path = await context.store.fetch({ ...blob, url: `${GO_PROXY}/${proxyPath(file)}` }, quiet);
+          found.set(blob.sha256, path);
+        }
+        return;
+      }
       const network = await goNetwork(context);
       const taken = await downloadModules(files, network, context, component, (file) =>
         missing.get(moduleAddress(file)),

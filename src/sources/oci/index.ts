@@ -3,13 +3,13 @@ import { dirname, join } from 'node:path';
 import type { LockedBlob } from '../../lock/types.ts';
 import { SextantError } from '../../support/errors.ts';
 import { inStep } from '../../support/progress.ts';
+import { parseReference, repositoryUrl } from '../../support/registry/reference.ts';
 import { unpackArchive } from '../archive.ts';
 import { builtFolder } from '../built.ts';
 import { copyInto, fetchStep, incompleteLock } from '../single-file.ts';
 import type { SourceContext, SourceRoom } from '../types.ts';
 import { authorization } from './login.ts';
 import { type Descriptor, MANIFEST_TYPES, parseManifest, selectLayers, TITLE } from './manifest.ts';
-import { parseReference, repositoryUrl } from './reference.ts';
 
 const EMPTY_CONFIG = 'application/vnd.oci.empty.v1+json';
 
@@ -101,7 +101,7 @@ function contentBlob(base: string, { digest, size }: Descriptor, manifest: strin
 }
 
 /** A stored blob, or one fetched with the login that the registry wants. */
-async function fetchContent(
+export async function fetchContent(
   componentName: string,
   blob: LockedBlob,
   context: SourceContext,

@@ -8,7 +8,11 @@ import type { SourceRoom } from '../types.ts';
 /** A file at an address: `{arch}` and `{version}` are filled in, digests come from the recipe or a published list. */
 export const url: SourceRoom<'url'> = {
   async resolve(component, source, architecture, context) {
-    const values = { arch: source.archNames[architecture], version: source.version };
+    const values = {
+      arch: source.archNames[architecture],
+      version: source.version.replace(/^v(?=\d)/, ''),
+      tag: encodeURIComponent(source.version),
+    };
     const address = fill(source.url, values);
     const name = lastPart(address);
     const given = source.sha256?.[architecture];

@@ -73,7 +73,7 @@ test('every refusal says what is wrong and what to do', () => {
       value.images = [{ ...(value.images as object[])[0], ...fields }];
     });
   const cases: [string, () => unknown][] = [
-    ['a registry', () => releasePlace('oci://r.example.org/k:v1', known)],
+    ['a registry without a tag', () => releasePlace('oci://r.example.org/k', known)],
     ['another scheme', () => releasePlace('ftp://h/x', known)],
     ['an image alone', () => releasePlace('./a.sysext.raw', known)],
     ['a word', () => releasePlace('latest', known)],

@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readKeys } from 'openpgp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hook } from '../../../src/recipe/schema.ts';
+import { DEBIAN_ARCHIVE_KEYS } from '../../../src/sources/debian/archive-keys.ts';
 import { materializePackages, resolvePackages, toolCommand } from '../../../src/sources/debian/index.ts';
 import type { SourceContext } from '../../../src/sources/types.ts';
 import { type Architecture, hostArchitecture } from '../../../src/support/architecture.ts';
@@ -51,6 +54,20 @@ describe("Debian's archive", () => {
     expect(inside('openssl crl2pkcs7 -nocrl -certfile /etc/ssl/certs/ca-certificates.crt')).toContain(
       'PKCS7',
     );
+  });
+
+  it('ships the keys that are believed, which are those that the comment beside them names', async () => {
+    const file = join(await root(['debian-archive-keyring']), 'usr/share/keyrings/debian-archive-keyring');
+    const found = existsSync(`${file}.pgp`) ? `${file}.pgp` : `${file}.gpg`;
+    const fingerprints = (keys: readonly { getFingerprint(): string }[]) =>
+      keys.map((key) => key.getFingerprint().toUpperCase());
+    const theirs = fingerprints(await readKeys({ binaryKeys: await readFile(found) }));
+    const ours = fingerprints(await readKeys({ armoredKeys: DEBIAN_ARCHIVE_KEYS }));
+    expect(ours.length).toBeGreaterThan(0);
+    for (const key of ours) expect(theirs).toContain(key);
+    const source = await readFile('src/sources/debian/archive-keys.ts', 'utf8');
+    const named = [...source.matchAll(/^\/\/ {3}((?:[0-9A-F]{4} +){10})/gm)];
+    expect(named.map(([, key = '']) => key.replaceAll(' ', '')).sort()).toEqual(ours.sort());
   });
 
   it('has the same packages for the other architecture', async () => {

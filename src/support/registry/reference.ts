@@ -1,4 +1,4 @@
-import { SextantError } from '../../support/errors.ts';
+import { SextantError } from '../errors.ts';
 
 export interface OciReference {
   /** Host and port, Docker Hub as "docker.io". */
