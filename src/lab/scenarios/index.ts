@@ -12,6 +12,7 @@ import { firstGeneration } from './generations/first-generation.ts';
 import { foreignExtension } from './generations/foreign-extension.ts';
 import { systemThenExtension } from './generations/os-then-extension.ts';
 import { passiveByHand } from './generations/passive-by-hand.ts';
+import { plainLinks } from './generations/plain-links.ts';
 import { powerCut } from './generations/power-cut.ts';
 import { recoveryAndBack } from './generations/recovery.ts';
 import { staleAssessment } from './generations/stale-assessment.ts';
@@ -54,6 +55,7 @@ export const SCENARIOS: readonly Scenario[] = [
   powerCut,
   brokenSystem,
   passiveByHand,
+  plainLinks,
   corruptedFile,
   kernelPanic,
   kernelHang,
