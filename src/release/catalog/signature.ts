@@ -1,13 +1,5 @@
-import {
-  constants,
-  createPrivateKey,
-  createPublicKey,
-  type KeyObject,
-  sign,
-  verify,
-  X509Certificate,
-} from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { constants, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { SextantError } from '../../support/errors.ts';
 
 /**
@@ -15,46 +7,6 @@ import { SextantError } from '../../support/errors.ts';
  * `openssl dgst -sha256 -verify public.pem -signature FILE.sig FILE` checks it on any machine.
  */
 const PADDING = constants.RSA_PKCS1_PADDING;
-
-/** Signs bytes with the PEM key in a file. A key that others may read, or that is not RSA, is an `input` error; its text is never shown. */
-export async function signBytes(bytes: Uint8Array, keyFile: string): Promise<Buffer> {
-  return sign('sha256', bytes, { key: await signingKey(keyFile), padding: PADDING });
-}
-
-/** The public part of a signing key. */
-export async function publicPart(keyFile: string): Promise<KeyObject> {
-  return createPublicKey(await signingKey(keyFile));
-}
-
-async function signingKey(file: string): Promise<KeyObject> {
-  const handle = await open(file, 'r');
-  let pem: Buffer;
-  try {
-    const { mode } = await handle.stat();
-    if ((mode & 0o077) !== 0) {
-      throw new SextantError(
-        'input',
-        `${file}: others may read this private key (mode ${(mode & 0o777).toString(8)})`,
-        {
-          hint: `chmod 600 ${file}; and if others did read it, make another key`,
-        },
-      );
-    }
-    pem = await handle.readFile();
-  } finally {
-    await handle.close();
-  }
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(pem);
-  } catch (error) {
-    throw new SextantError('input', `${file}: no PEM private key that can be read without a password`, {
-      hint: 'openssl genrsa -out catalog.key 3072',
-      cause: error,
-    });
-  }
-  return rsa(key, file);
-}
 
 /** The public keys of a PEM file: of each `CERTIFICATE` or `PUBLIC KEY` in it. None that can be read is an `input` error. */
 export async function trustedKeys(file: string): Promise<readonly KeyObject[]> {

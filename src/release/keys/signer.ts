@@ -89,7 +89,7 @@ function whyNot({ code }: NodeJS.ErrnoException, pem: Buffer, secret: string | u
   if (!/ENCRYPTED/.test(text)) {
     return /-----BEGIN CERTIFICATE-----/.test(text)
       ? 'is a certificate, a private key is needed'
-      : 'not a private key that can sign an image';
+      : 'no PEM private key';
   }
   if (secret === undefined || code === 'ERR_MISSING_PASSPHRASE')
     return 'is encrypted, and no pass phrase was given';

@@ -171,7 +171,7 @@ describe('a key to sign with', () => {
     expect(said).toEqual([
       'ec: is an ec key, RSA of 2048 bits or more is needed',
       'small: has 1024 bits, RSA of 2048 bits or more is needed',
-      'text: not a private key that can sign an image',
+      'text: no PEM private key',
       'certificate: is a certificate, a private key is needed',
     ]);
   });
