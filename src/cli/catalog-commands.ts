@@ -6,7 +6,11 @@ type WithContext = (work: (context: Context) => Promise<void>) => Promise<void>;
 const examples = (...lines: string[]) =>
   `\nExample${lines.length === 1 ? '' : 's'}:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 const jsonOption = () => new Option('--json', 'the same facts as JSON on stdout');
-const keyOption = () => new Option('--key <file>', 'PEM private key (RSA) that signs the catalog');
+const keyOption = () =>
+  new Option(
+    '--key <file|uri>',
+    'private key that signs the catalog: a PEM file, or the pkcs11: address of one in a token',
+  );
 const unsignedOption = () => new Option('--unsigned', 'leave a catalog unsigned that was signed');
 const nameOption = () => new Option('--name <extension>', 'which extension, where several have this version');
 const load = () => import('./commands/catalog.ts');

@@ -52,7 +52,7 @@ async function optional(file: string, limit: number): Promise<Buffer | undefined
 }
 
 export interface Signing {
-  /** PEM private key. Undefined: the catalog is not signed. */
+  /** PEM file of the private key, or its pkcs11: address. Undefined: the catalog is not signed. */
   readonly key?: string;
   /** Whether a signed catalog may go on without a signature. */
   readonly unsigned?: boolean;

@@ -1,14 +1,7 @@
-import {
-  constants,
-  createPrivateKey,
-  createPublicKey,
-  type KeyObject,
-  sign,
-  verify,
-  X509Certificate,
-} from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { constants, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { SextantError } from '../../support/errors.ts';
+import { openKey } from '../keys/signer.ts';
 
 /**
  * Detached signatures over a file's bytes: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017, 8.2), the raw signature and nothing else, so that
@@ -16,44 +9,14 @@ import { SextantError } from '../../support/errors.ts';
  */
 const PADDING = constants.RSA_PKCS1_PADDING;
 
-/** Signs bytes with the PEM key in a file. A key that others may read, or that is not RSA, is an `input` error; its text is never shown. */
-export async function signBytes(bytes: Uint8Array, keyFile: string): Promise<Buffer> {
-  return sign('sha256', bytes, { key: await signingKey(keyFile), padding: PADDING });
+/** Signs bytes with a key: the PEM file of one, or the pkcs11: address of one in a token. Throws as `openKey` does. */
+export async function signBytes(bytes: Uint8Array, key: string): Promise<Buffer> {
+  return (await openKey(key)).sign(Buffer.from(bytes));
 }
 
 /** The public part of a signing key. */
-export async function publicPart(keyFile: string): Promise<KeyObject> {
-  return createPublicKey(await signingKey(keyFile));
-}
-
-async function signingKey(file: string): Promise<KeyObject> {
-  const handle = await open(file, 'r');
-  let pem: Buffer;
-  try {
-    const { mode } = await handle.stat();
-    if ((mode & 0o077) !== 0) {
-      throw new SextantError(
-        'input',
-        `${file}: others may read this private key (mode ${(mode & 0o777).toString(8)})`,
-        {
-          hint: `chmod 600 ${file}; and if others did read it, make another key`,
-        },
-      );
-    }
-    pem = await handle.readFile();
-  } finally {
-    await handle.close();
-  }
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(pem);
-  } catch (error) {
-    throw new SextantError('input', `${file}: no PEM private key that can be read without a password`, {
-      hint: 'openssl genrsa -out catalog.key 3072',
-      cause: error,
-    });
-  }
-  return rsa(key, file);
+export async function publicPart(key: string): Promise<KeyObject> {
+  return (await openKey(key)).publicKey;
 }
 
 /** The public keys of a PEM file: of each `CERTIFICATE` or `PUBLIC KEY` in it. None that can be read is an `input` error. */
@@ -75,7 +38,7 @@ export function keysOf(pem: string, where: string): readonly KeyObject[] {
   } catch (error) {
     if (error instanceof SextantError) throw error;
     throw new SextantError('input', `${where}: holds no PEM certificate or public key that can be read`, {
-      hint: 'openssl rsa -in catalog.key -pubout -out catalog.pub',
+      hint: 'sextant key create makes NAME.crt and NAME.pub',
       cause: error,
     });
   }
@@ -89,6 +52,6 @@ export function isSignedBy(bytes: Uint8Array, signature: Uint8Array, keys: reado
 function rsa(key: KeyObject, where: string): KeyObject {
   if (key.asymmetricKeyType === 'rsa') return key;
   throw new SextantError('input', `${where}: is a ${key.asymmetricKeyType} key, an RSA one is needed`, {
-    hint: 'openssl genrsa -out catalog.key 3072',
+    hint: 'make one: sextant key create',
   });
 }

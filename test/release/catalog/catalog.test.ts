@@ -276,11 +276,11 @@ describe('the signature', () => {
     chmodSync(other.key, 0o644);
     const refused = await add(['v1.36.3+k3s1'], { key: other.key }).catch((error: unknown) => error);
     chmodSync(other.key, 0o600);
-    expect(refused).toMatchObject({ code: 'input', message: expect.stringContaining('others may read') });
+    expect(refused).toMatchObject({ code: 'input', message: expect.stringContaining('others can read') });
     const none = join(there, 'none.key');
     writeFileSync(none, 'a secret text', { mode: 0o600 });
     const wrong = (await add(['v1.36.3+k3s1'], { key: none }).catch((error: unknown) => error)) as Error;
-    expect(wrong.message).toContain('no PEM private key');
+    expect(wrong.message).toContain('not a private key');
     expect(`${wrong.message} ${wrong.stack}`).not.toContain('a secret text');
     expect(readdirSync(folder)).toEqual([]);
   });
