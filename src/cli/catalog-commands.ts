@@ -7,7 +7,10 @@ const examples = (...lines: string[]) =>
   `\nExample${lines.length === 1 ? '' : 's'}:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 const jsonOption = () => new Option('--json', 'the same facts as JSON on stdout');
 const keyOption = () =>
-  new Option('--key <key>', 'PEM file of the RSA key that signs the catalog, or its pkcs11: address');
+  new Option(
+    '--key <file|uri>',
+    'private key that signs the catalog: a PEM file, or the pkcs11: address of one in a token',
+  );
 const unsignedOption = () => new Option('--unsigned', 'leave a catalog unsigned that was signed');
 const nameOption = () => new Option('--name <extension>', 'which extension, where several have this version');
 const load = () => import('./commands/catalog.ts');

@@ -62,8 +62,7 @@ export async function describeRelease(place: string, context: Context): Promise<
 }
 
 /** Further certificates are named while a key is being rotated. */
-function trustedFiles(release: Release & { readonly alsoTrust?: readonly string[] }): readonly string[] {
-  const { certificate, alsoTrust = [] } = release;
+function trustedFiles({ certificate, alsoTrust = [] }: Release): readonly string[] {
   return certificate === undefined ? [] : [certificate, ...alsoTrust];
 }
 

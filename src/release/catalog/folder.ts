@@ -3,11 +3,10 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SextantError } from '../../support/errors.ts';
 import { writeFileAtomically } from '../../support/files.ts';
-import { openKey } from '../keys/signer.ts';
 import { contentsFile, contentsPath, type ImageContents } from './contents.ts';
 import { kairosText } from './kairos.ts';
 import { LARGEST_CATALOG, parseCatalog } from './schema.ts';
-import { isSignedBy } from './signature.ts';
+import { isSignedBy, publicPart, signBytes } from './signature.ts';
 import { CATALOG_FILE, type Catalog, KAIROS_FILE, SIGNATURE_FILE } from './types.ts';
 
 /** A catalog as it lies in a folder. */
@@ -53,7 +52,7 @@ async function optional(file: string, limit: number): Promise<Buffer | undefined
 }
 
 export interface Signing {
-  /** PEM file of a private RSA key, or the pkcs11: address of one in a token. Undefined: the catalog is not signed. */
+  /** PEM file of the private key, or its pkcs11: address. Undefined: the catalog is not signed. */
   readonly key?: string;
   /** Whether a signed catalog may go on without a signature. */
   readonly unsigned?: boolean;
@@ -64,8 +63,7 @@ export interface Signing {
  * its own signature does not fit.
  */
 export async function checkSigning(found: CatalogFolder | undefined, signing: Signing): Promise<void> {
-  const own: KeyObject | undefined =
-    signing.key === undefined ? undefined : (await openKey(signing.key)).publicKey;
+  const own: KeyObject | undefined = signing.key === undefined ? undefined : await publicPart(signing.key);
   if (found?.signature === undefined || signing.unsigned) return;
   const file = join(found.folder, CATALOG_FILE);
   if (own === undefined) {
@@ -94,7 +92,7 @@ export async function writeCatalogFolder(
     await writeFileAtomically(contentsPath(folder, name), text);
   }
   const bytes = Buffer.from(`${JSON.stringify(catalog, null, 1)}\n`);
-  const signature = signing.key === undefined ? undefined : await (await openKey(signing.key)).sign(bytes);
+  const signature = signing.key === undefined ? undefined : await signBytes(bytes, signing.key);
   const now = await optional(join(folder, CATALOG_FILE), LARGEST_CATALOG);
   if (now === undefined ? before !== undefined : !before?.bytes.equals(now)) {
     throw new SextantError('input', `${folder}: somebody else changed the catalog meanwhile`, {

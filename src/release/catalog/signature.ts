@@ -1,12 +1,23 @@
 import { constants, createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { SextantError } from '../../support/errors.ts';
+import { openKey } from '../keys/signer.ts';
 
 /**
  * Detached signatures over a file's bytes: RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017, 8.2), the raw signature and nothing else, so that
  * `openssl dgst -sha256 -verify public.pem -signature FILE.sig FILE` checks it on any machine.
  */
 const PADDING = constants.RSA_PKCS1_PADDING;
+
+/** Signs bytes with a key: the PEM file of one, or the pkcs11: address of one in a token. Throws as `openKey` does. */
+export async function signBytes(bytes: Uint8Array, key: string): Promise<Buffer> {
+  return (await openKey(key)).sign(Buffer.from(bytes));
+}
+
+/** The public part of a signing key. */
+export async function publicPart(key: string): Promise<KeyObject> {
+  return (await openKey(key)).publicKey;
+}
 
 /** The public keys of a PEM file: of each `CERTIFICATE` or `PUBLIC KEY` in it. None that can be read is an `input` error. */
 export async function trustedKeys(file: string): Promise<readonly KeyObject[]> {
@@ -27,7 +38,7 @@ export function keysOf(pem: string, where: string): readonly KeyObject[] {
   } catch (error) {
     if (error instanceof SextantError) throw error;
     throw new SextantError('input', `${where}: holds no PEM certificate or public key that can be read`, {
-      hint: 'openssl rsa -in catalog.key -pubout -out catalog.pub',
+      hint: 'sextant key create makes NAME.crt and NAME.pub',
       cause: error,
     });
   }
@@ -41,6 +52,6 @@ export function isSignedBy(bytes: Uint8Array, signature: Uint8Array, keys: reado
 function rsa(key: KeyObject, where: string): KeyObject {
   if (key.asymmetricKeyType === 'rsa') return key;
   throw new SextantError('input', `${where}: is a ${key.asymmetricKeyType} key, an RSA one is needed`, {
-    hint: 'openssl genrsa -out catalog.key 3072',
+    hint: 'make one: sextant key create',
   });
 }
