@@ -219,7 +219,7 @@ test('every refusal of an upgrade is one line and a hint, and changes nothing', 
     nothingHalfWritten(node);
   };
   refused('a minor version skipped', ['--to', 'v1.35.0+k3s1']);
-  refused('a registry', ['--to', 'oci://r.example.org/kubernetes:v1.33.5']);
+  refused('a registry without a tag', ['--to', 'oci://r.example.org/kubernetes']);
   refused('a release that is not there', ['--to', 'v1.33.99+k3s1']);
   refused('a server that is not there', ['--to', 'http://127.0.0.1:1/release.json']);
   refused('another extension', ['--to', 'v1.33.9+k3s1']);
