@@ -264,7 +264,7 @@ export function commands(signal: AbortSignal): Command[] {
       )
       .option('--replace', 'put it in the place of a different release of the same version')
       .option('--dry-run', 'registry: print every tag and digest, send nothing')
-      .option('--plain-http', 'registry: without TLS (on loopback this is the default)')
+      .option('--plain-http', 'registry: without TLS, a login too (on loopback this is the default)')
       .addOption(jsonOption())
       .addHelpText(
         'after',

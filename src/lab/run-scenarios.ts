@@ -17,7 +17,7 @@ export interface ScenarioResult {
   readonly checked: readonly string[];
   /** Why it failed. */
   readonly failure?: string;
-  /** Where its disks and logs were kept, if a guest was started. */
+  /** Where the disk and the logs were kept of the node that failed, if a guest was started; those of its other nodes are beside it. */
   readonly kept?: string;
 }
 
@@ -62,7 +62,7 @@ export async function runScenario(lab: Lab, scenario: Scenario): Promise<Scenari
     const failure = error.details === undefined ? error.message : `${error.message}\n${error.details}`;
     stage.say(failure);
     const result = { ...about, passed: false, seconds: seconds(), failure };
-    return stage.nodes.length === 0 ? result : { ...result, kept: stage.folder };
+    return stage.asked === undefined ? result : { ...result, kept: stage.asked.folder };
   }
 }
 
@@ -99,12 +99,11 @@ export function lookFurther({
   readonly name: string;
   readonly kept: string;
 }): readonly string[] {
-  const node = join(kept, 'node1');
   const boots = !SCENARIOS.some((scenario) => scenario.name === name && scenario.startedByKernel);
   return [
-    `less -R ${join(node, 'console.log')}`,
-    `less ${join(node, 'journal.txt')}`,
-    ...(boots ? [`sextant lab up --disk ${join(node, 'disk.qcow2')}`] : []),
+    `less -R ${join(kept, 'console.log')}`,
+    `less ${join(kept, 'journal.txt')}`,
+    ...(boots ? [`sextant lab up --disk ${join(kept, 'disk.qcow2')}`] : []),
   ];
 }
 

@@ -31,6 +31,8 @@ export class Stage {
   /** What was found to be so, in the order of the checks. */
   readonly checked: string[] = [];
   verdictGiven = false;
+  /** The node that was asked last: where something fails, the one to look at. */
+  asked: LabNode | undefined;
 
   constructor(lab: Lab, name: string) {
     this.lab = lab;
@@ -194,6 +196,7 @@ export class Stage {
 
   async #boot(request: NodeRequest, disk: string): Promise<LabNode> {
     const node = await bootNode(request, disk, this.lab.context.signal);
+    this.asked = node;
     this.#nodes.push(node);
     return node;
   }
@@ -203,6 +206,7 @@ export class Stage {
     node: LabNode,
     options: { readonly api?: boolean; readonly standard?: boolean; readonly timeoutSeconds?: number } = {},
   ) {
+    this.asked = node;
     return inStep(
       this.lab.context.progress,
       `${this.#name}: ${node.name}`,
@@ -235,6 +239,7 @@ export class Stage {
 
   /** Runs a shell script in the guest that must succeed, for a sentence that it proves. Gives its output. */
   async prove(what: string, node: LabNode, script: string): Promise<string> {
+    this.asked = node;
     const { code, output } = await node.try(provingScript(script));
     this.check(what, code === 0, `exit code ${code} of\n${script.trim()}\n${output.trimEnd()}`);
     return output;

@@ -33,8 +33,10 @@ export const PROGRAMS = {
   tee: { required: true, reason: "writes to the kernel's log, the only one there is before the merge" },
   cp: { required: true, reason: 'copies of the datastore, with owners, modes and holes' },
   dmsetup: { required: false, reason: 'the root hash in use, and damage that dm-verity has met' },
-  'systemd-dissect': { required: false, reason: 'which extension it was that broke a merge' },
-  'systemd-run': { required: false, reason: 'upgrades at a set time, and adoption beside the boot' },
+  'systemd-run': {
+    required: false,
+    reason: 'upgrades at a set time, adoption beside the boot, and which extension it was that broke a merge',
+  },
   openssl: { required: false, reason: 'who signed an extension, before it is enabled' },
 } as const satisfies Readonly<Record<string, Program>>;
 

@@ -51,7 +51,7 @@ export async function httpRequest(address: string, request: HttpRequest = {}): P
   url.password = '';
   const sending = watchedBody(request.body, stallMs);
   const signals = [request.signal, sending.signal].filter((signal) => signal !== undefined);
-  const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
+  const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
   const answer = send(url, {
     method: request.method ?? 'GET',
     headers,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ended, startSextant } from '../sextant.ts';
 import { type GitHub, startGitHub } from '../sources/github.ts';
 import { startServer, type TestServer } from '../sources/server.ts';
+import { expectNoProcesses } from './remains.ts';
 import { makeCache, makeSmallRecipe, writeRecipe } from './small-recipe.ts';
 
 // A matrix from the command line to its folders: several releases at a time, one that fails, again, published, newer upstream.
@@ -138,4 +139,22 @@ test('a newer release upstream is found, locked as a few lines, and built', asyn
   expect(changed.map((line) => line.trim())).toEqual(['"version": "v1.36.4+k3s1"']);
   const built = await run(at, 'release', '--frozen', '--json');
   expect(facts(built)).toMatchObject([{ state: 'built', version: 'v1.36.4+k3s1' }]);
+});
+
+test('interrupted, it ends at once and leaves nothing half-made; the next call goes on from there', async () => {
+  const at = await recipe([{ versions: ['~1.36', '~1.35'] }], ['k3s-1.36', 'k3s-1.35']);
+  expect(await run(at, 'release', '--only', 'k3s-1.35')).toMatchObject({ code: 0 });
+  const whole = await readFile(join(at, 'dist/k3s-v1.35.7+k3s1/release.json'), 'utf8');
+  await writeRecipe(at, { hook: { shell: 'sleep 600' }, more: more([{ versions: ['~1.36', '~1.35'] }]) });
+  const running = startSextant(['release', '--jobs', '1'], { cwd: at, env: { SEXTANT_CACHE: cache } });
+  await running.said(/k3s-1\.36: locking/);
+  running.interrupt();
+  const ended = await running.ended;
+  expect(ended.code, ended.stderr).toBe(130);
+  expect(await readdir(join(at, 'dist'))).toEqual(['k3s-v1.35.7+k3s1']);
+  await expectNoProcesses(folder);
+  await writeRecipe(at, { more: more([{ versions: ['~1.36', '~1.35'] }]) });
+  const again = await run(at, 'release', '--json');
+  expect(states(again)).toMatchObject({ 'k3s-1.36': 'built' });
+  expect(await readFile(join(at, 'dist/k3s-v1.35.7+k3s1/release.json'), 'utf8')).toBe(whole);
 });

@@ -46,8 +46,8 @@ test('JUnit: counts, and nothing that breaks the XML', () => {
 });
 
 test('a kept disk is offered for booting only where it has a boot loader', () => {
-  const commands = (name: string) => lookFurther({ name, kept: '/kept' }).join('\n');
-  expect(commands('next-boots')).toContain('sextant lab up --disk /kept/node1/disk.qcow2');
-  expect(commands('arm64-merge')).toContain('/kept/node1/console.log');
+  const commands = (name: string) => lookFurther({ name, kept: '/kept/node2' }).join('\n');
+  expect(commands('next-boots')).toContain('sextant lab up --disk /kept/node2/disk.qcow2');
+  expect(commands('arm64-merge')).toContain('/kept/node2/console.log');
   expect(commands('arm64-merge')).not.toContain('lab up');
 });

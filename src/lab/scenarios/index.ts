@@ -12,6 +12,7 @@ import { firstGeneration } from './generations/first-generation.ts';
 import { foreignExtension } from './generations/foreign-extension.ts';
 import { systemThenExtension } from './generations/os-then-extension.ts';
 import { passiveByHand } from './generations/passive-by-hand.ts';
+import { plainLinks } from './generations/plain-links.ts';
 import { powerCut } from './generations/power-cut.ts';
 import { recoveryAndBack } from './generations/recovery.ts';
 import { staleAssessment } from './generations/stale-assessment.ts';
@@ -21,6 +22,7 @@ import { keyRotation } from './key-rotation.ts';
 import { lateNetwork } from './late-network.ts';
 import { nextBoots } from './next-boots.ts';
 import { nextRelease } from './next-release.ts';
+import { ociInstall } from './oci-install.ts';
 import { osUpgrade } from './os-upgrade.ts';
 import { peerToPeer } from './p2p.ts';
 import { slowMerge } from './slow-merge.ts';
@@ -45,6 +47,7 @@ export const SCENARIOS: readonly Scenario[] = [
   deactivation,
   nextRelease,
   osUpgrade,
+  ociInstall,
   strictTrust,
   keyRotation,
   brokenExtension,
@@ -52,6 +55,7 @@ export const SCENARIOS: readonly Scenario[] = [
   powerCut,
   brokenSystem,
   passiveByHand,
+  plainLinks,
   corruptedFile,
   kernelPanic,
   kernelHang,

@@ -92,7 +92,7 @@ export function enabledExtensions(host: Host): Links {
 }
 
 /** Where systemd-sysext(8) looks besides /run/extensions. */
-const OTHER_FOLDERS = ['/etc', '/var/lib', '/usr/lib', '/usr/local/lib'].map(
+export const OTHER_FOLDERS = ['/etc', '/var/lib', '/usr/lib', '/usr/local/lib'].map(
   (folder) => `${folder}/extensions`,
 );
 

@@ -5,35 +5,48 @@ import { afterAll, expect, test } from 'vitest';
 import { nodeProgram } from '../../../src/release/node-program/index.ts';
 import { compilingContext, thisMachine } from '../compiled.ts';
 import { folder, put } from '../rooted-host.ts';
-import { forgetGoodNode, goodNode, linked, pairOf, powerOn, upgraded } from './played-node.ts';
+import {
+  forgetGoodNode,
+  goodNode,
+  linked,
+  type PlayedNode,
+  pairOf,
+  powerOn,
+  upgraded,
+} from './played-node.ts';
 
 // A static one: nothing but it and sextant-node is in the node's root.
 const BUSYBOX = '/bin/busybox';
 afterAll(forgetGoodNode);
 
+/** The compiled program where adoption puts it, and programs of busybox under these names. */
+async function withPrograms(node: PlayedNode, names: readonly string[]): Promise<void> {
+  const { file } = await nodeProgram(compilingContext(), thisMachine, thisMachine);
+  const program = join(node.root, '/opt/sextant/bin/sextant-node');
+  copyFileSync(file, program);
+  chmodSync(program, 0o755);
+  folder(node, '/usr/bin');
+  copyFileSync(BUSYBOX, join(node.root, '/usr/bin/busybox'));
+  for (const name of names) symlinkSync('busybox', join(node.root, '/usr/bin', name));
+  put(node, '/dev/null');
+}
+
+function run(node: PlayedNode, command: string) {
+  return spawnSync('chroot', [node.root, '/opt/sextant/bin/sextant-node', command], { encoding: 'utf8' });
+}
+
 test.skipIf(!existsSync(BUSYBOX) || process.getuid?.() !== 0)(
   'the compiled program decides a boot as the tests’ host does, with nothing but a few programs around it (needs root and busybox-static)',
   async () => {
-    const { file } = await nodeProgram(compilingContext(), thisMachine, thisMachine);
     const node = goodNode();
     upgraded(node, 'second broken');
-    const program = join(node.root, '/opt/sextant/bin/sextant-node');
-    copyFileSync(file, program);
-    chmodSync(program, 0o755);
-    folder(node, '/usr/bin');
-    copyFileSync(BUSYBOX, join(node.root, '/usr/bin/busybox'));
-    for (const name of ['sha256sum', 'tee']) symlinkSync('busybox', join(node.root, '/usr/bin', name));
-    put(node, '/dev/null');
+    await withPrograms(node, ['sha256sum', 'tee']);
     const ran: (string | undefined)[] = [];
     let milliseconds = 0;
     for (let boots = 0; boots < 4; boots++) {
       powerOn(node, () => {
         const began = performance.now();
-        const { status, stderr, stdout } = spawnSync(
-          'chroot',
-          [node.root, '/opt/sextant/bin/sextant-node', 'boot'],
-          { encoding: 'utf8' },
-        );
+        const { status, stderr, stdout } = run(node, 'boot');
         milliseconds = Math.max(milliseconds, performance.now() - began);
         expect(status, stderr).toBe(0);
         expect(stdout).toMatch(/^sextant: generation \d/);
@@ -47,5 +60,39 @@ test.skipIf(!existsSync(BUSYBOX) || process.getuid?.() !== 0)(
       problem: null,
     });
     console.log(`a boot decided in ${Math.round(milliseconds)} ms at most`);
+  },
+);
+
+/** A cluster that is well: the API server answers, this boot's kubelet has reported and renews its lease. */
+const CURL = `#!/usr/bin/sh
+for last; do :; done
+case $last in
+  */readyz) printf ok ;;
+  */nodes/node-1) printf '{"status":{"nodeInfo":{"bootID":"%s"},"conditions":[{"type":"Ready","status":"True"}]}}' "$(cat /proc/sys/kernel/random/boot_id)" ;;
+  */leases/node-1) printf '{"spec":{"renewTime":"%s"}}' "$(date +%s)" ;;
+  */pods?*) printf '{"items":[]}' ;;
+  *) exit 22 ;;
+esac
+`;
+
+test.skipIf(!existsSync(BUSYBOX) || process.getuid?.() !== 0)(
+  'the compiled program watches a pair to its verdict (needs root and busybox-static)',
+  async () => {
+    const node = goodNode();
+    upgraded(node, 'second works');
+    powerOn(node);
+    await withPrograms(node, ['sha256sum', 'tee', 'sh', 'cat', 'date']);
+    put(node, '/etc/sextant/settings.json', '{"settleSeconds": 1}');
+    put(node, '/usr/bin/curl', CURL, 0o755);
+    put(node, '/usr/bin/systemctl', '#!/usr/bin/sh\necho active\n', 0o755);
+    const { status, stderr, stdout } = run(node, 'watch');
+    expect(status, stderr).toBe(0);
+    expect(stdout).toMatch(/^sextant: generation 3 .* is good$/m);
+    expect(pairOf(node, 'second works')).toMatchObject({ state: 'good', tries: 0 });
+    expect(pairOf(node, 'first works').state).toBe('superseded');
+    expect(JSON.parse(node.readText('/opt/sextant/health/baseline.json') ?? '')).toEqual({
+      format: 1,
+      unready: [],
+    });
   },
 );

@@ -146,12 +146,15 @@ describe('the merge', () => {
       '/var/lib/kairos/extensions/tools.sysext.raw',
       join(node.root, '/run/extensions/tools.sysext.raw'),
     );
-    put(node, '/usr/bin/systemd-dissect', '', 0o755);
   };
+  // systemd-sysext on mounts of its own, where only one image is enabled.
   const refusing = (node: PlayedNode, name: string) =>
-    node.programs.set('systemd-dissect', (args) =>
-      args.at(-1)?.includes(name) ? { code: 1, stderr: 'Image does not satisfy the policy' } : {},
-    );
+    node.programs.set('systemd-run', (args) => {
+      expect(args).toContain('--property=BindReadOnlyPaths=/run/sextant/alone:/run/extensions');
+      const [image, ...more] = (node.list('/run/sextant/alone') ?? []).filter((one) => one.endsWith('.raw'));
+      expect(more).toEqual([]);
+      return image?.includes(name) ? { code: 1, stderr: 'Image does not satisfy the policy' } : {};
+    });
 
   test('that another extension breaks is no fault of ours: it is named, and the try is given back', () => {
     const node = goodNode();

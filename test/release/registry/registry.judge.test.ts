@@ -3,6 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { serveRegistry } from '../../../src/lab/registry-server.ts';
+import { releaseContents } from '../../../src/release/publish/contents.ts';
+import { planRelease } from '../../../src/release/registry/plan.ts';
+import { silent } from '../../../src/support/progress.ts';
 import { sextant } from '../../sextant.ts';
 import { errorOf } from '../../sources/context.ts';
 import { exampleRelease, imageName, sha256 } from '../publish/example.ts';
@@ -135,6 +139,19 @@ describe('kairos-agent v2.31.4', () => {
     writeFileSync(join(root.store, 'provider-kairos.sysext.raw'), 'old');
     expect(root.install(`oci:${reference(`-tar-${host}`)}`).code).toBe(0);
     expect(sha256(readFileSync(join(root.store, 'provider-kairos.sysext.raw')))).toBe(sha256(image(host)));
+  });
+
+  test("installs it from the lab's registry, which guests are given, too", async () => {
+    const context = { cache: folder, progress: silent, signal: new AbortController().signal };
+    const plan = planRelease(await releaseContents(dist, context, { tar: true }), TAG);
+    const server = await serveRegistry(plan);
+    try {
+      const { code, said } = await root.installing(`oci:127.0.0.1:${server.port}/any/where:${TAG}-tar`);
+      expect(code, said).toBe(0);
+      expect(sha256(readFileSync(join(root.store, 'provider-kairos.sysext.raw')))).toBe(sha256(image(host)));
+    } finally {
+      await server.close();
+    }
   });
 
   test('makes nothing of the raw form: that is for later agents, as docs/publish.md says', () => {

@@ -9,6 +9,9 @@ export const SEXTANT_NODE = '/opt/sextant/bin/sextant-node';
 /** Trials as short as an emulated machine allows: Kubernetes takes up to three minutes from the merge to Ready on a busy one. */
 export const SETTINGS: Settings = { tries: 2, patienceSeconds: 420, settleSeconds: 10, watchdogSeconds: 60 };
 
+/** Numbers of the generations that follow the first: each that becomes good takes one of the counter as well. */
+export const [SECOND, THIRD, FOURTH] = [3, 5, 7];
+
 export interface Settings {
   readonly tries: number;
   readonly patienceSeconds: number;

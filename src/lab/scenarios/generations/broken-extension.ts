@@ -1,6 +1,6 @@
 import { readyChecks } from '../common.ts';
 import type { Scenario } from '../types.ts';
-import { adoptedNode, SEXTANT_SAYS, setSettings } from './adopted.ts';
+import { adoptedNode, SECOND, SEXTANT_SAYS, setSettings } from './adopted.ts';
 import { brokenRelease } from './releases.ts';
 import { readyAgain, saidOnConsole, servedRelease, upgradeByRestart } from './trial.ts';
 
@@ -22,7 +22,7 @@ export const brokenExtension: Scenario = {
       'the trial runs the new extension, counted before the merge',
       node,
       `${SEXTANT_SAYS}
-[ "$(jq -r .runs /run/sextant/boot.json)" = 2 ]
+[ "$(jq -r .runs /run/sextant/boot.json)" = ${SECOND} ]
 [ "$(sextant_says .running.state)" = trying ]
 [ "$(sextant_says .running.tries)" = 1 ]
 until [ -e /usr/lib/extension-release.d/extension-release.${stage.extensionName} ]; do sleep 1; done
@@ -42,7 +42,7 @@ no test -e /usr/lib/k3s-standin/bin/containerd`,
       `${SEXTANT_SAYS}
 ${readyChecks(stage)}
 [ "$(sextant_says '.running | "\\(.id) \\(.state) \\(.kubernetes)"')" = '1 good ${stage.lab.release.version}' ]
-[ "$(sextant_says '.generations[] | select(.id == 2) | .state')" = bad ]
+[ "$(sextant_says '.generations[] | select(.id == ${SECOND}) | .state')" = bad ]
 [ "$(sextant_says '[.generations[] | select(.wanted)] | length')" = 0 ]
 k3s --version | grep -F 'k3s version ${stage.lab.release.version} '
 [ "$(k3s kubectl get configmap kept -o jsonpath={.data.by})" = the-lab ]

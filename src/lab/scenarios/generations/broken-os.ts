@@ -1,6 +1,6 @@
 import { readyChecks } from '../common.ts';
 import type { Scenario } from '../types.ts';
-import { adoptedNode, SEXTANT_SAYS, setSettings } from './adopted.ts';
+import { adoptedNode, SECOND, SEXTANT_SAYS, setSettings } from './adopted.ts';
 import { TAKEN_PORT, upgradeSystem } from './next-os.ts';
 import { readyAgain, saidOnConsole } from './trial.ts';
 
@@ -22,7 +22,7 @@ export const brokenSystem: Scenario = {
       `${SEXTANT_SAYS}
 [ -e /run/cos/active_mode ]
 . /etc/kairos-release; [ "$KAIROS_VERSION" = v4.1.1 ]
-[ "$(sextant_says '.running | "\\(.id) \\(.state) \\(.tries)"')" = '2 trying 1' ]`,
+[ "$(sextant_says '.running | "\\(.id) \\(.state) \\(.tries)"')" = '${SECOND} trying 1' ]`,
     );
     await node.bootAfter(trial);
     await readyAgain(stage, node);
@@ -35,7 +35,7 @@ ${readyChecks(stage)}
 [ -e /run/cos/passive_mode ]
 . /etc/kairos-release; [ "$KAIROS_VERSION" = v4.1.0 ]
 [ "$(sextant_says '.running | "\\(.id) \\(.state)"')" = '1 good' ]
-[ "$(sextant_says '.generations[] | select(.id == 2) | .state')" = bad ]
+[ "$(sextant_says '.generations[] | select(.id == ${SECOND}) | .state')" = bad ]
 [ "$(k3s kubectl get configmap kept -o jsonpath={.data.by})" = the-lab ]
 /opt/sextant/bin/sextant-node status`,
     );

@@ -1,5 +1,5 @@
 import type { Scenario } from '../types.ts';
-import { adoptedNode, SETTINGS, SEXTANT_NODE, SEXTANT_SAYS } from './adopted.ts';
+import { adoptedNode, SECOND, SETTINGS, SEXTANT_NODE, SEXTANT_SAYS } from './adopted.ts';
 import { brokenRelease } from './releases.ts';
 import { servedRelease, upgradeByRestart } from './trial.ts';
 
@@ -12,7 +12,7 @@ export const cleanPowerOffs: Scenario = {
     await upgradeByRestart(stage, first, await servedRelease(stage, await brokenRelease(stage)));
     let node = first;
     const trying = `${SEXTANT_SAYS}
-[ "$(sextant_says '.running | "\\(.id) \\(.state) \\(.tries)"')" = '2 trying 1' ]`;
+[ "$(sextant_says '.running | "\\(.id) \\(.state) \\(.tries)"')" = '${SECOND} trying 1' ]`;
     const starts = SETTINGS.tries + 1;
     for (let start = 1; start <= starts; start++) {
       await stage.prove(`start ${start}: on trial, try 1 of ${SETTINGS.tries}`, node, trying);

@@ -2,7 +2,7 @@ import type { Stage } from '../../stage.ts';
 import type { BuiltRelease } from '../../variant.ts';
 import { readyChecks } from '../common.ts';
 import type { Scenario } from '../types.ts';
-import { adoptedNode, SETTINGS, SEXTANT_NODE, SEXTANT_SAYS } from './adopted.ts';
+import { adoptedNode, SECOND, SETTINGS, SEXTANT_NODE, SEXTANT_SAYS } from './adopted.ts';
 import { commandRelease } from './releases.ts';
 import { readyAgain, saidOnConsole, servedRelease, upgradeByRestart } from './trial.ts';
 
@@ -56,7 +56,7 @@ async function crashes(
     `${SEXTANT_SAYS}
 ${readyChecks(stage)}
 [ "$(sextant_says '.running | "\\(.id) \\(.state)"')" = '1 good' ]
-[ "$(sextant_says '.generations[] | select(.id == 2) | "\\(.state) \\(.tries)"')" = 'bad ${SETTINGS.tries}' ]
+[ "$(sextant_says '.generations[] | select(.id == ${SECOND}) | "\\(.state) \\(.tries)"')" = 'bad ${SETTINGS.tries}' ]
 [ "$(k3s kubectl get configmap kept -o jsonpath={.data.by})" = the-lab ]
 ${SEXTANT_NODE} status`,
   );

@@ -1,5 +1,5 @@
 import type { Scenario } from '../types.ts';
-import { adoptedNode, SEXTANT_NODE, SEXTANT_SAYS, untilGood } from './adopted.ts';
+import { adoptedNode, SECOND, SEXTANT_NODE, SEXTANT_SAYS, untilGood } from './adopted.ts';
 import { nextRelease } from './releases.ts';
 import { readyAgain, servedRelease, upgradeByRestart } from './trial.ts';
 
@@ -18,7 +18,7 @@ export const foreignExtension: Scenario = {
       node,
       `${SEXTANT_SAYS}
 until journalctl -b -u sextant-watch -o cat --no-pager | grep -F 'the merge fails because of foreign'; do sleep 2; done
-[ "$(sextant_says '.running | "\\(.id) \\(.state) \\(.tries)"')" = '2 trying 0' ]
+[ "$(sextant_says '.running | "\\(.id) \\(.state) \\(.tries)"')" = '${SECOND} trying 0' ]
 [ "$(sextant_says '.running.health[-1].result')" = foreign ]`,
     );
     await node.run(`rm ${FOREIGN}`);
@@ -27,7 +27,7 @@ until journalctl -b -u sextant-watch -o cat --no-pager | grep -F 'the merge fail
     await stage.verdict(
       node,
       'without it the trial goes on, with all its tries, and is good',
-      `${untilGood(2)}
+      `${untilGood(SECOND)}
 [ "$(k3s kubectl get configmap kept -o jsonpath={.data.by})" = the-lab ]
 ${SEXTANT_NODE} status`,
     );

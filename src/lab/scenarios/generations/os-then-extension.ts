@@ -1,6 +1,6 @@
 import { readyChecks } from '../common.ts';
 import type { Scenario } from '../types.ts';
-import { adoptedNode, SEXTANT_NODE, SEXTANT_SAYS, setSettings, untilGood } from './adopted.ts';
+import { adoptedNode, SECOND, SEXTANT_NODE, SEXTANT_SAYS, setSettings, THIRD, untilGood } from './adopted.ts';
 import { upgradeSystem } from './next-os.ts';
 import { brokenRelease } from './releases.ts';
 import { readyAgain, servedRelease, upgradeByRestart } from './trial.ts';
@@ -14,7 +14,7 @@ export const systemThenExtension: Scenario = {
     await upgradeSystem(stage, node, 'v4.1.1');
     await node.restart();
     await readyAgain(stage, node);
-    await stage.prove('the new OS with the same extension becomes good', node, untilGood(2));
+    await stage.prove('the new OS with the same extension becomes good', node, untilGood(SECOND));
     await setSettings(node, { patienceSeconds: 90 });
     const trial = await upgradeByRestart(stage, node, await servedRelease(stage, await brokenRelease(stage)));
     await node.bootAfter(trial);
@@ -26,8 +26,8 @@ export const systemThenExtension: Scenario = {
 ${readyChecks(stage)}
 [ -e /run/cos/active_mode ]
 . /etc/kairos-release; [ "$KAIROS_VERSION" = v4.1.1 ]
-[ "$(sextant_says '.running | "\\(.id) \\(.state)"')" = '2 good' ]
-[ "$(sextant_says '.generations[] | select(.id == 3) | .state')" = bad ]
+[ "$(sextant_says '.running | "\\(.id) \\(.state)"')" = '${SECOND} good' ]
+[ "$(sextant_says '.generations[] | select(.id == ${THIRD}) | .state')" = bad ]
 [ "$(k3s kubectl get configmap kept -o jsonpath={.data.by})" = the-lab ]
 ${SEXTANT_NODE} status`,
     );

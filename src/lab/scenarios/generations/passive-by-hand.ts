@@ -2,7 +2,7 @@ import type { LabNode } from '../../node.ts';
 import type { Stage } from '../../stage.ts';
 import { readyChecks } from '../common.ts';
 import type { Scenario } from '../types.ts';
-import { adoptedNode, SEXTANT_NODE, SEXTANT_SAYS, untilGood } from './adopted.ts';
+import { adoptedNode, FOURTH, SECOND, SEXTANT_NODE, SEXTANT_SAYS, THIRD, untilGood } from './adopted.ts';
 import { upgradeSystem } from './next-os.ts';
 import { afterNextRelease, nextRelease } from './releases.ts';
 import { readyAgain, servedRelease } from './trial.ts';
@@ -16,9 +16,9 @@ export const passiveByHand: Scenario = {
     await upgradeSystem(stage, node, 'v4.1.1');
     await node.restart();
     await readyAgain(stage, node);
-    await stage.prove('the pair of the new OS and the same extension becomes good', node, untilGood(2));
-    await upgradeLive(stage, node, await servedRelease(stage, await nextRelease(stage)), 3);
-    await upgradeLive(stage, node, await servedRelease(stage, await afterNextRelease(stage)), 4);
+    await stage.prove('the pair of the new OS and the same extension becomes good', node, untilGood(SECOND));
+    await upgradeLive(stage, node, await servedRelease(stage, await nextRelease(stage)), THIRD);
+    await upgradeLive(stage, node, await servedRelease(stage, await afterNextRelease(stage)), FOURTH);
     stage.say((await node.run(WITHOUT_US)).trim());
     await node.run('kairos-agent bootentry --select fallback && sync');
     await node.restart();
@@ -30,7 +30,7 @@ export const passiveByHand: Scenario = {
 ${readyChecks(stage)}
 [ -e /run/cos/passive_mode ]
 [ "$(sextant_says '.running | "\\(.id) \\(.state) \\(.kubernetes)"')" = '1 good ${stage.lab.release.version}' ]
-[ "$(sextant_says '.generations[] | select(.id == 4) | .state')" = good ]
+[ "$(sextant_says '.generations[] | select(.id == ${FOURTH}) | .state')" = good ]
 [ "$(k3s kubectl get configmap kept -o jsonpath={.data.by})" = the-lab ]
 ${SEXTANT_NODE} status`,
     );

@@ -1,5 +1,5 @@
 import type { Scenario } from '../types.ts';
-import { adoptedNode, SEXTANT_SAYS, untilGood } from './adopted.ts';
+import { adoptedNode, SECOND, SEXTANT_SAYS, untilGood } from './adopted.ts';
 import { nextRelease } from './releases.ts';
 import { readyAgain, servedRelease, upgradeByRestart } from './trial.ts';
 
@@ -15,7 +15,7 @@ export const workingExtension: Scenario = {
     await stage.prove(
       'the pair becomes good, the one before it is superseded',
       node,
-      `${untilGood(2)}
+      `${untilGood(SECOND)}
 [ "$(sextant_says '.generations[] | select(.id == 1) | .state')" = superseded ]`,
     );
     await stage.verdict(
@@ -26,8 +26,8 @@ dmsetup table --target verity | grep -F ' ${next.rootHash} '
 node_ready "$(hostname | tr A-Z a-z)"
 k3s --version | grep -F 'k3s version ${next.release.version} '
 [ "$(k3s kubectl get configmap kept -o jsonpath={.data.by})" = the-lab ]
-api "/api/v1/nodes/$(hostname | tr A-Z a-z)" | jq -e '.metadata.labels["sextant/generation"] == "2" and .metadata.labels["sextant/state"] == "good"'
-journalctl -b MESSAGE_ID=4ddc7c7052a94b79520a5437e93aff08 -o cat --no-pager | grep -F 'generation 2'
+api "/api/v1/nodes/$(hostname | tr A-Z a-z)" | jq -e '.metadata.labels["sextant/generation"] == "${SECOND}" and .metadata.labels["sextant/state"] == "good"'
+journalctl -b MESSAGE_ID=4ddc7c7052a94b79520a5437e93aff08 -o cat --no-pager | grep -F 'generation ${SECOND}'
 /opt/sextant/bin/sextant-node status`,
     );
   },

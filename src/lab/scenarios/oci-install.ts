@@ -1,0 +1,49 @@
+import { releaseContents } from '../../release/publish/contents.ts';
+import { planRelease, tagOfVersion } from '../../release/registry/plan.ts';
+import { serveRegistry } from '../registry-server.ts';
+import type { Scenario } from './types.ts';
+
+export const ociInstall: Scenario = {
+  name: 'oci-install',
+  sentence:
+    "a core node without an activation: the real `kairos-agent sysext install oci:` takes the release's tar form from a registry, whole and for its own architecture; enabled, systemd merges it and its programs run (no Kubernetes is started, nothing is pinned)",
+  async run(stage) {
+    const { release, releaseFolder, context } = stage.lab;
+    const contents = await releaseContents(releaseFolder, context, { tar: true });
+    const tag = tagOfVersion(release.version);
+    const registry = await serveRegistry(planRelease(contents, tag));
+    try {
+      const node = await stage.node({});
+      await stage.prove(
+        'the node has started, without an extension, and reaches the registry',
+        node,
+        `until [ "$(systemctl is-active multi-user.target)" = active ]; do sleep 1; done
+[ -z "$(ls /run/extensions 2>/dev/null)" ]
+until curl -sf http://${registry.guestHost}/v2/ >/dev/null; do sleep 1; done`,
+      );
+      await stage.prove(
+        'kairos-agent installs it under the name that systemd wants, every byte as it was built',
+        node,
+        `mkdir -p /var/lib/kairos/extensions
+kairos-agent sysext install oci:${registry.guestHost}/lab/${stage.extensionName}:${tag}-tar
+[ "$(sha256sum </var/lib/kairos/extensions/${stage.extensionName}.sysext.raw)" = "${stage.amd64.sha256}  -" ]`,
+      );
+      stage.check(
+        "the registry was asked for this architecture's layer and for no other",
+        registry.requests.filter((request) => /^GET .*\/blobs\//.test(request)).length === 1,
+        JSON.stringify(registry.requests),
+      );
+      await stage.verdict(
+        node,
+        'enabled by kairos-agent, systemd has merged it and its programs run',
+        `kairos-agent sysext enable --active --now ${stage.extensionName}
+. /etc/profile.d/systemd-sysext.sh
+until systemd-sysext status | grep ${stage.extensionName}; do sleep 1; done
+[ -e /usr/lib/extension-release.d/extension-release.${stage.extensionName} ]
+k3s --version | grep '^k3s version v'`,
+      );
+    } finally {
+      await registry.close();
+    }
+  },
+};
