@@ -16,6 +16,7 @@ import {
   releaseFiles,
   type SmallRecipe,
   UPSTREAM,
+  VERSION,
 } from './small-recipe.ts';
 
 // Ctrl-C in the middle of a build, and the same command again.
@@ -135,7 +136,7 @@ test('an interrupted build leaves nothing half-written, and the next one goes on
     [
       'while the hook works',
       () => serve({}, {}),
-      () => logOf(place, `lock-small-${architecture}.log`).includes('installer 200'),
+      () => logOf(place, `lock-small-${VERSION}-${architecture}.log`).includes('installer 200'),
     ],
     ['while the image is written', () => serve({}, {}), () => fileSystems(place.recipe).length > 0],
   ];
