@@ -7,6 +7,8 @@ node bench/run.mjs bench/quickstart.ts
 node bench/run.mjs bench/node-program.ts
 node bench/run.mjs bench/site.ts
 node bench/run.mjs bench/image.ts
+node build/sextant.js build --recipe recipes/lab.yaml --output test-results/lab-release
+node bench/run.mjs bench/size.ts test-results/lab-release
 node bench/run.mjs bench/publish.ts
 # Guests: about an hour where they are emulated.
 node bench/run.mjs bench/lab-boot.ts
