@@ -10,6 +10,7 @@ import { kernelHang, kernelPanic } from './generations/crash-after-merge.ts';
 import { diskFull } from './generations/disk-full.ts';
 import { firstGeneration } from './generations/first-generation.ts';
 import { foreignExtension } from './generations/foreign-extension.ts';
+import { liveExtension } from './generations/live-extension.ts';
 import { systemThenExtension } from './generations/os-then-extension.ts';
 import { passiveByHand } from './generations/passive-by-hand.ts';
 import { plainLinks } from './generations/plain-links.ts';
@@ -52,6 +53,7 @@ export const SCENARIOS: readonly Scenario[] = [
   keyRotation,
   brokenExtension,
   workingExtension,
+  liveExtension,
   powerCut,
   brokenSystem,
   passiveByHand,
