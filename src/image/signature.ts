@@ -2,17 +2,10 @@ import { verify, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { SextantError } from '../support/errors.ts';
 import { encodePkcs7, parsePkcs7, preparePkcs7 } from './pkcs7.ts';
-import type { SignatureInfo } from './types.ts';
+import type { SignatureInfo, Signer } from './types.ts';
 
 /** Size of the signature partition, as systemd-repart makes it. */
 export const SIGNATURE_BYTES = 16384;
-
-/** What signs: an RSA key, wherever it lives, and its certificate. */
-export interface Signer {
-  readonly certificate: X509Certificate;
-  /** RSASSA-PKCS1-v1_5 with SHA-256 over the bytes (RFC 8017, section 8.2): the same bytes always give the same signature. */
-  sign(bytes: Buffer): Promise<Buffer>;
-}
 
 /** The signature partition's content for a root hash: JSON as systemd reads it, zeros behind it. */
 export async function signaturePartition(rootHash: string, signer: Signer): Promise<Buffer> {

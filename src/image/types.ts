@@ -1,6 +1,13 @@
+import type { X509Certificate } from 'node:crypto';
 import type { Architecture } from '../support/architecture.ts';
 import type { Context } from '../support/context.ts';
-import type { Signer } from './signature.ts';
+
+/** What signs: an RSA key, wherever it lives, and its certificate. */
+export interface Signer {
+  readonly certificate: X509Certificate;
+  /** RSASSA-PKCS1-v1_5 with SHA-256 over the bytes (RFC 8017, section 8.2): the same bytes always give the same signature. */
+  sign(bytes: Buffer): Promise<Buffer>;
+}
 
 export type Compression = 'lz4hc' | 'lz4' | 'zstd' | 'none';
 

@@ -10,8 +10,8 @@ import { hashTree } from './hash-tree.ts';
 import { imageLayout, ROOT_OFFSET } from './layout.ts';
 import { makeFileSystem } from './mkfs.ts';
 import { readTables } from './reader.ts';
-import { type Signer, signaturePartition } from './signature.ts';
-import type { ImageInfo, ImageRequest, WrittenImage } from './types.ts';
+import { signaturePartition } from './signature.ts';
+import type { ImageInfo, ImageRequest, Signer, WrittenImage } from './types.ts';
 import { BLOCK, encodeSuperblock, treeLayout } from './verity.ts';
 
 /**

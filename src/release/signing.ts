@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
-import { fingerprint, readCertificate, type Signer } from '../image/signature.ts';
+import { fingerprint, readCertificate } from '../image/signature.ts';
+import type { Signer } from '../image/types.ts';
 import { isPkcs11 } from './keys/pkcs11.ts';
 import { openSigner } from './keys/signer.ts';
 import type { Session } from './session.ts';

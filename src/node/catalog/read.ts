@@ -1,6 +1,6 @@
 import { sha256OfFile } from '../digest.ts';
-import { shownAddress } from '../download/address.ts';
 import { curlSmall, networkFailure } from '../download/curl.ts';
+import { shownAddress } from '../download/shown-address.ts';
 import { removeTree } from '../effects/remove-tree.ts';
 import { Failure } from '../failure.ts';
 import { makeFolders } from '../files.ts';

@@ -1,15 +1,10 @@
-import {
-  type KnownRelease,
-  type ReleasePlace,
-  releasePlace,
-  sameVersion,
-  shownAddress,
-} from '../download/address.ts';
+import { type KnownRelease, type ReleasePlace, releasePlace, sameVersion } from '../download/address.ts';
 import { curlText } from '../download/curl.ts';
 import { architectureOf } from '../download/machine.ts';
 import { type ImageSource, originFile } from '../download/obtain.ts';
 import { blobAddress, registryRelease } from '../download/registry.ts';
 import { imageFor, type NodeRelease, parseRelease, type ReleaseImage } from '../download/release.ts';
+import { shownAddress } from '../download/shown-address.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
 import { clusterVersion, role } from '../kubernetes/api.ts';

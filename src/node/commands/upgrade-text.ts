@@ -1,4 +1,4 @@
-import { shownAddress } from '../download/address.ts';
+import { shownAddress } from '../download/shown-address.ts';
 import { megabytes } from '../files.ts';
 import { minorText } from '../kubernetes/rules.ts';
 import type { Settings } from '../model/types.ts';

@@ -1,5 +1,6 @@
 import { Failure } from '../failure.ts';
 import { otherTag, registryPlace } from './registry.ts';
+import { shownAddress } from './shown-address.ts';
 
 /**
  * Where a release is: at an http(s) address, in a folder of this machine (both name the `release.json` itself), or in an OCI registry
@@ -49,11 +50,6 @@ export function releasePlace(to: string | undefined, known: KnownRelease | undef
 /** The versions' texts are compared without regard to a leading "v". */
 export function sameVersion(left: string, right: string): boolean {
   return left.replace(/^v/, '') === right.replace(/^v/, '');
-}
-
-/** An address without a password, for people; what follows a "?" may be a secret too. */
-export function shownAddress(address: string): string {
-  return address.replace(/^([a-z]+:\/\/)[^/?#]*@/, '$1').replace(/\?.*$/s, '?...');
 }
 
 function knownUrl(known: KnownRelease | undefined): string {

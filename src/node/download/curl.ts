@@ -3,7 +3,7 @@ import { makeFolders, replaceFile } from '../files.ts';
 import { DEFAULT_ENVIRONMENT, type Host, type RunResult } from '../host/host.ts';
 import { RUN_FOLDER } from '../model/paths.ts';
 import { runProgram } from '../programs.ts';
-import { shownAddress } from './address.ts';
+import { shownAddress } from './shown-address.ts';
 
 const PROXIES = [
   'http_proxy',

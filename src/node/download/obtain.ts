@@ -6,9 +6,10 @@ import type { Host } from '../host/host.ts';
 import { rootHashFile, STORE_FOLDER, storeFile } from '../model/paths.ts';
 import type { ExtensionFile } from '../model/types.ts';
 import { storedDigests } from '../observe/store.ts';
-import { type ReleasePlace, shownAddress } from './address.ts';
+import type { ReleasePlace } from './address.ts';
 import { curlToFile, networkFailure } from './curl.ts';
 import { registryHeaders } from './registry.ts';
+import { shownAddress } from './shown-address.ts';
 
 /** Where an image comes from. */
 export interface ImageSource {

@@ -6,7 +6,8 @@ import {
   verify,
   type X509Certificate,
 } from 'node:crypto';
-import { readCertificate, type Signer } from '../../image/signature.ts';
+import { readCertificate } from '../../image/signature.ts';
+import type { Signer } from '../../image/types.ts';
 import { SextantError } from '../../support/errors.ts';
 import { checkedUri, isPkcs11, tokenPublicKey, tokenSign } from './pkcs11.ts';
 import { readPrivate } from './private-file.ts';

@@ -1,6 +1,7 @@
 import { createHash, verify, type X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import { fingerprint, type Signer } from '../../image/signature.ts';
+import { fingerprint } from '../../image/signature.ts';
+import type { Signer } from '../../image/types.ts';
 import { SextantError } from '../../support/errors.ts';
 
 const envelopeSchema = z.looseObject({

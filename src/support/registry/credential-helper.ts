@@ -2,7 +2,12 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { SextantError } from '../errors.ts';
-import type { Credentials } from './credentials.ts';
+
+/** What a person may show a registry: a password, or a token that other tokens are given for (OAuth 2's refresh token). */
+export type Credentials =
+  | { readonly kind: 'password'; readonly username: string; readonly password: string }
+  | { readonly kind: 'refresh-token'; readonly token: string }
+  | { readonly kind: 'bearer'; readonly token: string };
 
 // The protocol of docker-credential-helpers: `docker-credential-NAME get`, the server's name on stdin, JSON on stdout.
 // https://github.com/docker/docker-credential-helpers#development

@@ -3,13 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { SextantError } from '../errors.ts';
-import { askHelper } from './credential-helper.ts';
-
-/** What a person may show a registry: a password, or a token that other tokens are given for (OAuth 2's refresh token). */
-export type Credentials =
-  | { readonly kind: 'password'; readonly username: string; readonly password: string }
-  | { readonly kind: 'refresh-token'; readonly token: string }
-  | { readonly kind: 'bearer'; readonly token: string };
+import { askHelper, type Credentials } from './credential-helper.ts';
 
 const login = z.object({
   auth: z.string().optional(),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SextantError } from '../errors.ts';
 import { redact } from '../http.ts';
 import type { Challenge } from './challenge.ts';
-import type { Credentials } from './credentials.ts';
+import type { Credentials } from './credential-helper.ts';
 
 // https://distribution.github.io/distribution/spec/auth/token/ and .../auth/oauth/
 const tokenAnswer = z.object({

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { releasePlace, sameVersion, shownAddress } from '../../../src/node/download/address.ts';
+import { releasePlace, sameVersion } from '../../../src/node/download/address.ts';
 import { imageFor, parseRelease } from '../../../src/node/download/release.ts';
+import { shownAddress } from '../../../src/node/download/shown-address.ts';
 import { Failure } from '../../../src/node/failure.ts';
 import { expectGolden } from '../../golden.ts';
 import { releaseText } from './example.ts';

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
-import type { Signer } from '../../../src/image/signature.ts';
+import type { Signer } from '../../../src/image/types.ts';
 import { selfSigned } from '../../../src/release/keys/certificate.ts';
 import { openEnvelope, signedEnvelope } from '../../../src/release/signatures/dsse.ts';
 import { SextantError } from '../../../src/support/errors.ts';
