@@ -280,7 +280,7 @@ describe('the signature', () => {
     const none = join(there, 'none.key');
     writeFileSync(none, 'a secret text', { mode: 0o600 });
     const wrong = (await add(['v1.36.3+k3s1'], { key: none }).catch((error: unknown) => error)) as Error;
-    expect(wrong.message).toContain('not a private key');
+    expect(wrong.message).toContain('no PEM private key');
     expect(`${wrong.message} ${wrong.stack}`).not.toContain('a secret text');
     expect(readdirSync(folder)).toEqual([]);
   });
