@@ -14,12 +14,12 @@ declare -A package=(
   [xz]=xz-utils [zstd]=zstd [unshare]=util-linux [mount]=mount [tar]=tar [ip]=iproute2
   [mmdebstrap]=mmdebstrap [openssl]=openssl [curl]=curl [shellcheck]=shellcheck [dpkg-deb]=dpkg [setpriv]=util-linux
   [qemu-aarch64-static]=qemu-user-static [busybox]=busybox-static [perl]=perl-base [flock]=util-linux [newuidmap]=uidmap [pip3]=python3-pip
-  [qemu-system-x86_64]=qemu-system-x86 [qemu-img]=qemu-utils [mksquashfs]=squashfs-tools [xorriso]=xorriso [debugfs]=e2fsprogs
+  [qemu-system-x86_64]=qemu-system-x86 [qemu-img]=qemu-utils [mksquashfs]=squashfs-tools [xorriso]=xorriso [debugfs]=e2fsprogs [qemu-storage-daemon]=qemu-system-common
   [chromium]=chromium
 )
 build=(xz zstd unshare mount tar ip)
 lab=(mmdebstrap qemu-system-x86_64 qemu-img mksquashfs xorriso debugfs qemu-aarch64-static)
-test=(mmdebstrap openssl curl shellcheck dpkg-deb setpriv qemu-aarch64-static busybox newuidmap pip3 perl flock chromium)
+test=(mmdebstrap openssl curl shellcheck dpkg-deb setpriv qemu-aarch64-static busybox newuidmap pip3 perl flock chromium qemu-storage-daemon debugfs)
 
 needed=()
 for group in "$@"; do

@@ -21,10 +21,10 @@ link="$store/active/$name.sysext.raw"
 run_link="$enabled/$name.sysext.raw"
 reason=
 
-# To the journal, and to the console by the unit's StandardOutput=; in the initramfs stage neither is there, the kernel's log is.
+# To the journal, and to the console by the unit's StandardOutput=; a stage's output reaches neither, the kernel's log reaches both.
 say() {
   echo "sextant: $*"
-  if [ "$command" = prepare ]; then echo "<3>sextant: $*" 2>/dev/null >"$kernel_log"; fi
+  case $command in prepare | start) echo "<3>sextant: $*" 2>/dev/null >"$kernel_log" ;; esac
 }
 command=\${1:-}
 `;

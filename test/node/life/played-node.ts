@@ -9,6 +9,7 @@ import { adopt } from '../../../src/node/model/adopt.ts';
 import { type Decision, isRefusal, type Refusal } from '../../../src/node/model/effects.ts';
 import type { Observation } from '../../../src/node/model/observation.ts';
 import { storeFile } from '../../../src/node/model/paths.ts';
+import { rollback } from '../../../src/node/model/rollback.ts';
 import type { ExtensionFile, Generation, Records } from '../../../src/node/model/types.ts';
 import { upgrade } from '../../../src/node/model/upgrade.ts';
 import { observe } from '../../../src/node/observe/observe.ts';
@@ -211,11 +212,20 @@ export function adopted(node: PlayedNode, content: string, kubernetes = 'v1.33.4
   decided(node, (known, seen) => adopt(known, seen, { files: [file], kubernetes, settings }), [file]);
 }
 
-/** A newer extension, wanted from the next boot on. */
-export function upgraded(node: PlayedNode, content: string, kubernetes = 'v1.33.5+k3s1'): void {
-  const file = stored(node, content);
+/** A newer extension, wanted from the next boot on; its file is put into the store where it is not given. */
+export function upgraded(
+  node: PlayedNode,
+  content: string,
+  kubernetes = 'v1.33.5+k3s1',
+  file = stored(node, content),
+): void {
   const request = { files: [file], kubernetes, snapshot: null, how: 'later' as const, again: false };
   decided(node, (known, seen) => upgrade(known as Records, seen, request), [file]);
+}
+
+/** An earlier pair, wanted from the next boot on. */
+export function rolledBack(node: PlayedNode, to: number): void {
+  decided(node, (known, seen) => rollback(known as Records, seen, { to, restore: null }), []);
 }
 
 let template: string | undefined;
@@ -230,9 +240,14 @@ export function goodNode(): PlayedNode {
     template = mkdtempSync(join(tmpdir(), 'sextant-good-node-'));
     cpSync(first.root, template, { recursive: true, verbatimSymlinks: true });
   }
-  const node = played(copyOf(template));
+  const node = turnedOff(template);
   put(node, '/proc/sys/kernel/random/boot_id', 'off\n');
   return node;
+}
+
+/** A copy of a node as it is now, turned off. */
+export function turnedOff(root: string): PlayedNode {
+  return played(copyOf(root));
 }
 
 /** To be called when a file's tests are over. */

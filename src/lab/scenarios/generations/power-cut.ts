@@ -1,5 +1,6 @@
 import type { LabNode } from '../../node.ts';
 import { provingScript } from '../../proving.ts';
+import { randomFrom } from '../../random.ts';
 import type { Stage } from '../../stage.ts';
 import type { Scenario } from '../types.ts';
 import { adoptedNode, SEXTANT_NODE, SEXTANT_SAYS, untilGood } from './adopted.ts';
@@ -72,13 +73,8 @@ function ranGood(node: LabNode): Promise<string> {
 sextant_says '.running | "generation \\(.id), Kubernetes \\(.kubernetes), \\(.state)"'`);
 }
 
-/** Moments of power cuts in seconds, from the seed alone (mulberry32, a generator in the public domain). */
+/** Moments of power cuts in seconds, from the seed alone. */
 export function momentsFrom(seed: number, count: number, seconds: number): readonly number[] {
-  let state = seed >>> 0;
-  return Array.from({ length: count }, () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.round((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * seconds * 10) / 10;
-  });
+  const random = randomFrom(seed);
+  return Array.from({ length: count }, () => Math.round(random() * seconds * 10) / 10);
 }
