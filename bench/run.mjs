@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const [file, ...rest] = process.argv.slice(2);
@@ -20,6 +20,7 @@ try {
     banner: {
       js: "import { createRequire as _cr } from 'node:module'; const require = _cr(import.meta.url);",
     },
+    alias: { vitest: resolve('bench/no-vitest.ts') },
     // Workers are found from the repository, not from where this bundle lies.
     define: { 'import.meta.url': JSON.stringify(`file://${process.cwd()}/build/bench.mjs`) },
   });

@@ -1,41 +1,11 @@
-import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { nodeProgram } from '../../../src/release/node-program/index.ts';
-import { compilingContext, thisMachine } from '../compiled.ts';
-import { folder, put } from '../rooted-host.ts';
-import {
-  forgetGoodNode,
-  goodNode,
-  linked,
-  type PlayedNode,
-  pairOf,
-  powerOn,
-  upgraded,
-} from './played-node.ts';
+import { canChroot, runChrooted, withPrograms } from '../chrooted.ts';
+import { put } from '../rooted-host.ts';
+import { forgetGoodNode, goodNode, linked, pairOf, powerOn, upgraded } from './played-node.ts';
 
-// A static one: nothing but it and sextant-node is in the node's root.
-const BUSYBOX = '/bin/busybox';
 afterAll(forgetGoodNode);
 
-/** The compiled program where adoption puts it, and programs of busybox under these names. */
-async function withPrograms(node: PlayedNode, names: readonly string[]): Promise<void> {
-  const { file } = await nodeProgram(compilingContext(), thisMachine, thisMachine);
-  const program = join(node.root, '/opt/sextant/bin/sextant-node');
-  copyFileSync(file, program);
-  chmodSync(program, 0o755);
-  folder(node, '/usr/bin');
-  copyFileSync(BUSYBOX, join(node.root, '/usr/bin/busybox'));
-  for (const name of names) symlinkSync('busybox', join(node.root, '/usr/bin', name));
-  put(node, '/dev/null');
-}
-
-function run(node: PlayedNode, command: string) {
-  return spawnSync('chroot', [node.root, '/opt/sextant/bin/sextant-node', command], { encoding: 'utf8' });
-}
-
-test.skipIf(!existsSync(BUSYBOX) || process.getuid?.() !== 0)(
+test.skipIf(!canChroot)(
   'the compiled program decides a boot as the tests’ host does, with nothing but a few programs around it (needs root and busybox-static)',
   async () => {
     const node = goodNode();
@@ -46,7 +16,7 @@ test.skipIf(!existsSync(BUSYBOX) || process.getuid?.() !== 0)(
     for (let boots = 0; boots < 4; boots++) {
       powerOn(node, () => {
         const began = performance.now();
-        const { status, stderr, stdout } = run(node, 'boot');
+        const { status, stderr, stdout } = runChrooted(node, 'boot');
         milliseconds = Math.max(milliseconds, performance.now() - began);
         expect(status, stderr).toBe(0);
         expect(stdout).toMatch(/^sextant: generation \d/);
@@ -75,7 +45,7 @@ case $last in
 esac
 `;
 
-test.skipIf(!existsSync(BUSYBOX) || process.getuid?.() !== 0)(
+test.skipIf(!canChroot)(
   'the compiled program watches a pair to its verdict (needs root and busybox-static)',
   async () => {
     const node = goodNode();
@@ -85,7 +55,7 @@ test.skipIf(!existsSync(BUSYBOX) || process.getuid?.() !== 0)(
     put(node, '/etc/sextant/settings.json', '{"settleSeconds": 1}');
     put(node, '/usr/bin/curl', CURL, 0o755);
     put(node, '/usr/bin/systemctl', '#!/usr/bin/sh\necho active\n', 0o755);
-    const { status, stderr, stdout } = run(node, 'watch');
+    const { status, stderr, stdout } = runChrooted(node, 'watch');
     expect(status, stderr).toBe(0);
     expect(stdout).toMatch(/^sextant: generation 3 .* is good$/m);
     expect(pairOf(node, 'second works')).toMatchObject({ state: 'good', tries: 0 });
