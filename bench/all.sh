@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 node bench/run.mjs bench/startup.ts
 node bench/run.mjs bench/quickstart.ts
 node bench/run.mjs bench/node-program.ts
+node bench/run.mjs bench/boot-decision.ts
 node bench/run.mjs bench/site.ts
 node bench/run.mjs bench/image.ts
 node build/sextant.js build --recipe recipes/lab.yaml --output test-results/lab-release

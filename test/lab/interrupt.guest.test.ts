@@ -3,9 +3,12 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { coreImage } from '../../src/lab/core/index.ts';
+import { installDisk } from '../../src/lab/core/install.ts';
 import { CORE, makeRoot } from '../../src/lab/core/root.ts';
+import { cacheFolder } from '../../src/support/context.ts';
 import { SextantError } from '../../src/support/errors.ts';
-import { silent } from '../../src/support/progress.ts';
+import { type Progress, silent } from '../../src/support/progress.ts';
 import { run } from '../../src/support/subprocess.ts';
 import { startSextant } from '../sextant.ts';
 import { labCore, labRelease } from './release.ts';
@@ -92,4 +95,24 @@ test('Ctrl-C while kairos-init works in the root of a core image', async () => {
   await ended;
   await nothingLeft();
   expect((await run('pgrep', ['-f', '^sleep 31557'], { okCodes: [0, 1] })).stdout.toString()).toBe('');
+});
+
+test('Ctrl-C while the real installer works in its live guest', async () => {
+  const abort = new AbortController();
+  const notes: string[] = [];
+  const progress: Progress = {
+    ...silent,
+    step: () => ({ ...silent.step(''), update: ({ note }) => void notes.push(note ?? '') }),
+  };
+  const context = { cache: cacheFolder(), progress, signal: abort.signal };
+  const image = await coreImage(context);
+  const installing = installDisk({ folder: image }, join(folder, 'disk.raw'), join(folder, 'work'), context);
+  const ended = expect(installing).rejects.toThrow('interrupted');
+  await Promise.race([
+    installing,
+    expect.poll(() => notes.join('\n'), { timeout: 600_000, interval: 200 }).toContain('manual-install'),
+  ]);
+  abort.abort(new SextantError('interrupted', 'interrupted'));
+  await ended;
+  await nothingLeft();
 });

@@ -28,7 +28,7 @@ ended=$(at cos-setup-network ExecMainExitTimestampMonotonic)
 echo "network stage: $began to $ended us, multi-user.target: $(at multi-user.target ActiveEnterTimestampMonotonic) us"
 # The half minute that docs/activation.md promises, and what else the stage does.
 [ $(((ended - began) / 1000000)) -lt 90 ]
-journalctl -k -b -o cat --no-pager | grep -F 'sextant: boot goes on without ${stage.extensionName}'`,
+journalctl -k -b -o cat --no-pager | grep -F 'boot goes on without ${stage.extensionName}'`,
     );
     stage.check(
       'the server was asked for nothing',
