@@ -197,11 +197,13 @@ function labNode(
     },
     async restart() {
       const { bootId } = await limited(channel.greeting(), BOOT_SECONDS, 'the boot until the node answers');
-      await limited(
-        channel.run('systemctl --no-block reboot').catch(() => undefined),
+      const asked = await limited(
+        channel.run('systemctl --no-block reboot').catch(() => undefined), // Gone before it could answer.
         BOOT_SECONDS,
         'the shutdown',
       );
+      if (asked !== undefined && asked.code !== 0)
+        throw new SextantError('tool', `${name}: the restart was refused`, { details: asked.output });
       await limited(channel.bootAfter(bootId), BOOT_SECONDS, 'the restart');
     },
     async powerOff() {
