@@ -132,9 +132,14 @@ export function commands(signal: AbortSignal): Command[] {
         ),
       ),
     new Command('mirror')
-      .description('copy everything a recipe and its releases need into a folder for a closed network')
+      .description(
+        'copy everything a recipe and its releases need into a folder or a registry for a closed network',
+      )
       .addOption(recipeOption())
-      .requiredOption('-o, --output <folder>', 'the mirror; what is there and right is kept')
+      .requiredOption(
+        '-o, --output <place>',
+        'the mirror: a folder, or oci://HOST/REPOSITORY; what is there and right is kept',
+      )
       .option('--url <address>', 'where the folder will be served (default: its own file:// address)')
       .addOption(
         new Option(
@@ -142,13 +147,21 @@ export function commands(signal: AbortSignal): Command[] {
           'machines that build in the closed network (default: both)',
         ).choices([...ARCHITECTURES]),
       )
-      .option('--release <place...>', 'finished releases to put in: folders or addresses')
+      .option(
+        '--release <place...>',
+        'finished releases to put in: folders, addresses or oci://HOST/REPOSITORY:TAG',
+      )
+      .option(
+        '--catalog <place>',
+        'catalog to put in with its signature: folder, address or oci://HOST/REPOSITORY:TAG',
+      )
       .addOption(jsonOption())
       .addHelpText(
         'after',
         examples(
           'sextant mirror --output mirror --url https://mirror.example.org/sextant',
           'sextant mirror --output mirror --url http://10.0.0.2:8080 --release dist/k3s-v1.36.3+k3s1',
+          'sextant mirror --output oci://registry.example.org/k8s-mirror --catalog https://example.org/k8s',
         ),
       )
       .action((options) =>

@@ -324,7 +324,17 @@ export const recipeSchema = z.strictObject({
     })
     .prefault({}),
   mirrors: z
-    .array(z.strictObject({ from: z.string(), to: z.string() }))
+    .array(
+      z.strictObject({
+        from: z.string(),
+        to: z
+          .string()
+          .regex(/^(?!oci:)|^oci:\/\/[^/@]+\/[^:@]+$/, 'must be oci://HOST/REPOSITORY, without a tag')
+          .describe(
+            'Another prefix, or oci://HOST/REPOSITORY: a registry that holds each file by its digest',
+          ),
+      }),
+    )
     .default([])
     .describe('Prefix rewrites for closed networks: an address that begins with from is asked at to instead'),
 });

@@ -1,5 +1,6 @@
 import type { ActivationInput } from '../activation/types.ts';
 import type { Architecture } from '../support/architecture.ts';
+import { registryBlob } from '../support/registry/blob-address.ts';
 
 /** What of a release an activation is made from; the hub page has it from the catalog. */
 export interface ActivatedRelease {
@@ -19,7 +20,7 @@ export interface ActivatedRelease {
 
 /** What a person may choose for a node; the rest comes from the release. */
 export interface NodeChoices {
-  /** Folder address the release is served from; the default is what it was built for. */
+  /** Folder address the release is served from, or oci://HOST/REPOSITORY:TAG; the default is what it was built for. */
   readonly url?: string;
   readonly node?: ActivationInput['node'];
   /** Require signatures: the PEM certificate that the node trusts. */
@@ -35,7 +36,7 @@ export function activationInputOf(release: ActivatedRelease, choices: NodeChoice
   const images: ActivationInput['images'] = {};
   for (const { architecture, file, sha256, size, rootHash } of release.images) {
     images[architecture] = {
-      url: `${base}/${encodeURIComponent(file)}`,
+      url: registryBlob(base, sha256) ?? `${base}/${encodeURIComponent(file)}`,
       fileName: file,
       sha256,
       size,

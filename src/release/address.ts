@@ -2,3 +2,8 @@
 export function isAddress(place: string): boolean {
   return /^https?:\/\//.test(place);
 }
+
+/** Whether it is in a registry: oci://HOST/REPOSITORY:TAG. */
+export function isRegistryPlace(place: string): boolean {
+  return /^oci(?:\+http)?:/.test(place);
+}

@@ -11,28 +11,12 @@ import { inStep } from '../support/progress.ts';
 import { MANIFEST_PATH } from '../tree/manifest.ts';
 import type { TreeEntry } from '../tree/types.ts';
 import { isAddress } from './address.ts';
+import { heldFields, KEPT } from './manifest-schema.ts';
 
-// Written by another build, perhaps another version: only what is shown is looked at.
 const manifestSchema = z.looseObject({
   name: z.string(),
-  version: z.string(),
   architecture: z.string(),
-  components: z.array(
-    z.looseObject({ name: z.string(), version: z.string().optional(), standin: z.boolean().optional() }),
-  ),
-  entries: z.array(
-    z.looseObject({
-      path: z.string(),
-      kind: z.enum(['file', 'folder', 'link']),
-      mode: z.number(),
-      size: z.number(),
-      sha256: z.string().optional(),
-      target: z.string().optional(),
-      disposition: z.enum(['delivered', 'relocated', 'factory', 'added', 'dropped']),
-      from: z.string().optional(),
-      component: z.string(),
-    }),
-  ),
+  ...heldFields([...KEPT, 'dropped']),
 });
 
 export interface Manifest {

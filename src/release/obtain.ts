@@ -6,16 +6,18 @@ import type { Context } from '../support/context.ts';
 import { SextantError } from '../support/errors.ts';
 import { sha256 } from '../support/files.ts';
 import { redact } from '../support/http.ts';
-import { isAddress } from './address.ts';
+import { isAddress, isRegistryPlace } from './address.ts';
 import { parseSums } from './checksums.ts';
+import { pullRelease } from './registry/release.ts';
 
 const SUMS = 'SHA256SUMS';
 
 /**
- * The folder of a release: a local one as it is, one at an address (of its folder or of its release.json) fetched into the cache, every
- * file held against its SHA256SUMS. Throws `network` and `verification` naming the address, `input` for an address that holds no release.
+ * The folder of a release: a local one as it is, one at an address (of its folder or of its release.json) or in a registry fetched into the
+ * cache, every file held against its SHA256SUMS. Throws `network` and `verification` naming the address, `input` for an address that holds no release.
  */
 export async function releaseFrom(source: string, context: Context): Promise<string> {
+  if (isRegistryPlace(source)) return (await pullRelease(source, context)).folder;
   if (!isAddress(source)) return resolve(source);
   const base = source.replace(/\/(release\.json)?$/, '');
   const store = await openStore({ ...context, mirrors: [], frozen: false });

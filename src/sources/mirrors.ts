@@ -3,13 +3,25 @@ import { fileURLToPath } from 'node:url';
 import { redact } from '../support/http.ts';
 import type { Mirror } from './types.ts';
 
-/** Where the bytes of `url` are asked for: the mirror whose `from` is its longest prefix, else the address itself. */
-export function mirrored(url: string, mirrors: readonly Mirror[]): string {
+/** The mirror that stands for `url`: the one whose `from` is its longest prefix. */
+export function mirrorOf(url: string, mirrors: readonly Mirror[]): Mirror | undefined {
   let best: Mirror | undefined;
   for (const mirror of mirrors) {
     if (url.startsWith(mirror.from) && mirror.from.length > (best?.from.length ?? -1)) best = mirror;
   }
-  return best === undefined ? url : best.to + url.slice(best.from.length);
+  return best;
+}
+
+/** Where the bytes of `url` are asked for: at its mirror, else at the address itself. Of a registry it is the repository: files are in it by their digests. */
+export function mirrored(url: string, mirrors: readonly Mirror[]): string {
+  const mirror = mirrorOf(url, mirrors);
+  if (mirror === undefined) return url;
+  return isRegistry(mirror.to) ? mirror.to : mirror.to + url.slice(mirror.from.length);
+}
+
+/** Whether a mirror is a repository of a registry. */
+export function isRegistry(to: string): boolean {
+  return to.startsWith('oci:');
 }
 
 /** The local path of an address that is a file (file://... or an absolute path), else undefined. */

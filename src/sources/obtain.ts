@@ -6,6 +6,7 @@ import { storeBlob } from './blob.ts';
 import { type Downloaded, download } from './download.ts';
 import { addressText, mirrored } from './mirrors.ts';
 import { claimPartial, type Partial } from './partial.ts';
+import type { PinnedPlace } from './registry-mirror.ts';
 import type { FetchOptions, Mirror } from './types.ts';
 
 /** What is the same for all downloads of a store; times in milliseconds. */
@@ -16,12 +17,16 @@ export interface Obtaining {
   readonly clock: Clock;
   readonly stallMs: number;
   readonly overallMs: number;
+  /** Where a registry that is a mirror has the bytes of a digest. */
+  readonly pinned: (url: string, sha256: string) => Promise<PinnedPlace | undefined>;
 }
 
 /** One download: `check` throws when the bytes are not the right ones, `finished` says that another process has stored them. */
 interface Wanted extends FetchOptions {
   readonly key: string;
   readonly url: string;
+  /** Digest of the bytes, where it is known. */
+  readonly sha256: string | undefined;
   readonly size: number | undefined;
   readonly judged: boolean;
   readonly step: Step;
@@ -51,11 +56,10 @@ export async function obtain(wanted: Wanted, how: Obtaining): Promise<Downloaded
     });
     if (partial === undefined) return undefined;
     etag = partial.etag;
+    const place = wanted.sha256 === undefined ? undefined : await how.pinned(url, wanted.sha256);
     const request = {
-      url,
+      ...(place ?? { url, mirrors, headers }),
       text,
-      mirrors,
-      headers,
       path: partial.path,
       size,
       judged,

@@ -12,6 +12,7 @@ import { touch } from './built.ts';
 import { limiter } from './limiter.ts';
 import { addressText, lastPart, mirrored } from './mirrors.ts';
 import { type Obtaining, obtain } from './obtain.ts';
+import { registryMirrors } from './registry-mirror.ts';
 import type { BlobStore, Mirror } from './types.ts';
 import { registerUse } from './use.ts';
 
@@ -38,7 +39,8 @@ const DOWNLOADS_PER_HOST = 4;
 export function openStore(options: StoreOptions): BlobStore {
   const { cache, mirrors, frozen, progress, signal, clock = systemClock } = options;
   const { stallMs = 60_000, overallMs = 4 * 3600_000 } = options;
-  const how: Obtaining = { cache, mirrors, signal, clock, stallMs, overallMs };
+  const pinned = registryMirrors({ mirrors, frozen, signal, clock });
+  const how: Obtaining = { cache, mirrors, signal, clock, stallMs, overallMs, pinned };
   registerUse(cache);
   const limited = limiter(DOWNLOADS, DOWNLOADS_PER_HOST);
   const running = new Map<string, Promise<unknown>>();
@@ -86,6 +88,7 @@ export function openStore(options: StoreOptions): BlobStore {
               ...fetchOptions,
               key: blob.sha256,
               url: blob.url,
+              sha256: blob.sha256,
               size: blob.size,
               judged: true,
               step: shown,
@@ -119,6 +122,7 @@ export function openStore(options: StoreOptions): BlobStore {
               headers,
               key: expected ?? sha256Of(url),
               url,
+              sha256: expected,
               size: undefined,
               judged: expected !== undefined,
               step: shown,

@@ -8,7 +8,7 @@ import {
   httpRequest,
   redact,
 } from '../support/http.ts';
-import { addressText, localPath, mirrored } from './mirrors.ts';
+import { addressText, isRegistry, localPath, mirrored } from './mirrors.ts';
 import type { Mirror } from './types.ts';
 
 /** An answer after redirects. */
@@ -37,6 +37,11 @@ export async function ask(
   for (let redirects = 0; ; redirects += 1) {
     const path = localPath(address);
     if (path !== undefined) return askFile(path, address, headers);
+    if (isRegistry(address) && address !== url) {
+      throw new SextantError('input', `${text}: a mirror in a registry holds nothing but what a lock pins`, {
+        hint: 'write the lock where there is a network, then run `sextant mirror` there again',
+      });
+    }
     if (!/^https?:\/\//i.test(address) || !URL.canParse(address)) {
       throw new SextantError('input', `${text}: not an http or https address`, {
         hint: 'check the address in the recipe and its mirrors',

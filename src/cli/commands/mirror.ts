@@ -1,4 +1,6 @@
-import { mirrorRecipe } from '../../release/mirror/index.ts';
+import { mirrorToFolder } from '../../release/mirror/folder.ts';
+import { mirrorToRegistry, RECIPE_TAG } from '../../release/mirror/registry.ts';
+import type { Mirrored, MirrorRequest } from '../../release/mirror/types.ts';
 import { ARCHITECTURES, type Architecture } from '../../support/architecture.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
@@ -11,44 +13,68 @@ interface MirrorOptions {
   readonly url?: string;
   readonly host?: readonly Architecture[];
   readonly release?: readonly string[];
+  readonly catalog?: string;
   readonly json?: boolean;
 }
 
-/** Fills a folder that takes the network's place for a recipe, and says how to use it. */
+/** Fills a folder or a repository of a registry that takes the network's place for a recipe, and says how to use it. */
 export async function mirror(options: MirrorOptions, context: Context): Promise<void> {
-  if (/^oci:/.test(options.output)) {
-    throw new SextantError('usage', `--output ${options.output}: a mirror is a folder`, {
-      hint: 'mirror into a folder and serve it by any web server; releases go into a registry by `sextant publish`',
-    });
-  }
-  if (options.url !== undefined && !/^(https?|file):\/\//.test(options.url)) {
-    throw new SextantError('usage', `--url ${options.url}: not an http or https address`, {
-      hint: 'give the address that the folder will be served at: https://mirror.example.org/sextant',
-    });
-  }
-  const made = await mirrorRecipe({
+  const { output, url } = options;
+  const request: MirrorRequest = {
     recipe: options.recipe,
-    output: options.output,
     hosts: options.host ?? ARCHITECTURES,
     releases: options.release ?? [],
     context,
-    ...(options.url === undefined ? {} : { url: options.url }),
-  });
-  if (options.json) {
-    process.stdout.write(`${JSON.stringify({ folder: options.output, ...made })}\n`);
+    ...(options.catalog === undefined ? {} : { catalog: options.catalog }),
+  };
+  if (/^oci:/.test(output)) {
+    if (url !== undefined) {
+      throw new SextantError('usage', `--url ${url}: a registry is asked at its own address`, {
+        hint: 'leave --url away; it is for a folder that a web server serves',
+      });
+    }
+    const made = await mirrorToRegistry({ ...request, output });
+    const { repository, tags } = made;
+    say(options, made, [
+      `${repository}: ${made.files} files, ${bytesText(made.bytes)}; ${made.written} blobs new; tags ${tags.join(', ')}`,
+      '',
+      'In the closed network:',
+      `  oras pull ${repository}:${RECIPE_TAG}    # the recipe and activation files`,
+      `  ${commandName()} release --recipe ${made.recipe}`,
+      ...made.releases.map(({ name, activation }) => `  ${activation}: brings ${name} to a node`),
+      ...nodes(made, `oci://${repository}:catalog`, `oci://${repository}`),
+    ]);
     return;
   }
-  const lines = [
-    `${options.output}: ${made.files} files, ${bytesText(made.bytes)}; ${made.written} of them new`,
+  if (url !== undefined && !/^(https?|file):\/\//.test(url)) {
+    throw new SextantError('usage', `--url ${url}: not an http or https address`, {
+      hint: 'give the address that the folder will be served at: https://mirror.example.org/sextant',
+    });
+  }
+  const made = await mirrorToFolder({ ...request, output, ...(url === undefined ? {} : { url }) });
+  say(options, { folder: output, ...made }, [
+    `${output}: ${made.files} files, ${bytesText(made.bytes)}; ${made.written} of them new`,
     '',
     'In the closed network:',
     `  serve the folder at ${made.base}, then build from the recipe in it:`,
-    `    ${commandName()} release --recipe ${options.output}/${made.recipe}`,
+    `    ${commandName()} release --recipe ${output}/${made.recipe}`,
     ...made.releases.map(({ name, activation }) =>
       activation === undefined
         ? `  releases/${name}: the release as it was published`
         : `  ${activation}: brings releases/${name} to a node`,
     ),
+    ...(made.base.startsWith('file:') ? [] : nodes(made, `${made.base}/catalog`, made.base)),
+  ]);
+}
+
+/** What nodes that choose by the mirror's catalog are told. */
+function nodes({ catalog }: Mirrored, address: string, mirrored: string): string[] {
+  if (catalog === undefined) return [];
+  return [
+    `  catalog, serial ${catalog}; settings of nodes: {"catalog": {"address": "${address}", "mirror": "${mirrored}", "trust": ...}}`,
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function say({ json }: MirrorOptions, facts: object, lines: readonly string[]): void {
+  process.stdout.write(json ? `${JSON.stringify(facts)}\n` : `${lines.join('\n')}\n`);
 }

@@ -3,7 +3,7 @@ import { Failure } from '../failure.ts';
 
 /** What a node needs of a release in `sextant-catalog.json` (docs/catalog.md, schema version 1). */
 export interface ListedRelease extends NodeRelease {
-  /** Folder of its files: an http(s) address, or relative to the catalog's. */
+  /** Folder of its files: an http(s) address, oci://HOST/REPOSITORY:TAG, or relative to the catalog's. */
   readonly address: string;
   /** Oldest systemd and Kairos it is for; 0 and empty where it does not say. */
   readonly systemd: number;
@@ -57,7 +57,8 @@ function listed(value: unknown, path: string, problems: string[]): ListedRelease
   const requires = isObject(fields.requires) ? fields.requires : {};
   const { systemd = 0, kairos = '' } = requires;
   const good = typeof address === 'string' && isPlace(address);
-  if (!good) problems.push(`${path}address: an http(s) address, or a relative one, expected`);
+  if (!good)
+    problems.push(`${path}address: an http(s) address, oci://HOST/REPOSITORY:TAG or a relative one expected`);
   if (!Number.isSafeInteger(systemd)) problems.push(`${path}requires.systemd: a whole number expected`);
   if (typeof kairos !== 'string') problems.push(`${path}requires.kairos: a version expected`);
   return {
@@ -71,6 +72,8 @@ function listed(value: unknown, path: string, problems: string[]): ListedRelease
 
 function isPlace(address: string): boolean {
   if (/^https?:\/\/[^\s/?#]+(\/[^\s?#]*)?$/.test(address)) return true;
+  if (/^oci(\+http)?:\/\/[^\s/:]+(:\d{1,5})?\/[a-z0-9]+([._/-]+[a-z0-9]+)*:\w[\w.-]{0,100}$/.test(address))
+    return true;
   return /^(?![\\/])(?![a-z][a-z0-9+.-]*:)[^\s\\?#]+$/i.test(address);
 }
 

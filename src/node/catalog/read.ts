@@ -1,5 +1,6 @@
 import { sha256OfFile } from '../digest.ts';
 import { curlSmall, networkFailure } from '../download/curl.ts';
+import { registryArtifact, registryHeaders } from '../download/registry.ts';
 import { shownAddress } from '../download/shown-address.ts';
 import { removeTree } from '../effects/remove-tree.ts';
 import { Failure } from '../failure.ts';
@@ -8,7 +9,7 @@ import type { Host } from '../host/host.ts';
 import { RUN_FOLDER } from '../model/paths.ts';
 import { type NodeCatalog, parseCatalog } from './parse.ts';
 import { refuseOlder, type SeenCatalog, seenCatalog } from './seen.ts';
-import type { CatalogSettings } from './settings.ts';
+import { CATALOG_FILE, type CatalogSettings } from './settings.ts';
 import { isSigned } from './signature.ts';
 
 /** Some 5,000 releases; a larger one is not read. */
@@ -36,12 +37,12 @@ export function readCatalog(host: Host, { address, trust }: CatalogSettings): Tr
   makeFolders(host, folder, 0o700);
   try {
     const file = `${folder}/catalog`;
-    fetchCatalog(host, address, file, shown);
-    if (trust !== undefined && !signedNow(host, address, trust, folder, shown)) {
+    const places = fetchCatalog(host, address, file, shown);
+    if (trust !== undefined && !signedNow(host, places, trust, folder, shown)) {
       // The two files were perhaps being replaced: once more before it is called wrong.
       host.sleep(PAUSE_SECONDS);
-      fetchCatalog(host, address, file, shown);
-      if (!signedNow(host, address, trust, folder, shown))
+      const again = fetchCatalog(host, address, file, shown);
+      if (!signedNow(host, again, trust, folder, shown))
         throw new Failure(
           'verification',
           `${shown}: is signed by none of the keys this node trusts, or was changed or cut short on its way`,
@@ -57,16 +58,46 @@ export function readCatalog(host: Host, { address, trust }: CatalogSettings): Tr
   }
 }
 
-function fetchCatalog(host: Host, address: string, file: string, shown: string): void {
-  if (fetched(host, address, file, LARGEST_CATALOG, shown)) return;
+/** Where the two files are now. Of a registry both come from one manifest: its tag may move to another catalog at any time. */
+interface Places {
+  readonly catalog: string | undefined;
+  readonly signature: string | undefined;
+  readonly headers: readonly string[];
+}
+
+function placesOf(host: Host, address: string): Places {
+  if (!/^oci(\+http)?:/.test(address)) {
+    const [path = '', query] = address.split('?', 2);
+    const signature = query === undefined ? `${path}.sig` : `${path}.sig?${query}`;
+    return { catalog: address, signature, headers: [] };
+  }
+  const files = registryArtifact(host, address);
+  const catalog = files.get(CATALOG_FILE)?.address;
+  return {
+    catalog,
+    signature: files.get(`${CATALOG_FILE}.sig`)?.address,
+    headers: catalog === undefined ? [] : registryHeaders(host, catalog),
+  };
+}
+
+/** Fetches the catalog; resolves to where its signature is. */
+function fetchCatalog(host: Host, address: string, file: string, shown: string): Places {
+  const places = placesOf(host, address);
+  if (
+    places.catalog !== undefined &&
+    fetched(host, places.catalog, file, LARGEST_CATALOG, shown, places.headers)
+  )
+    return places;
   throw new Failure('network', `${shown}: there is no such catalog`, 'check catalog.address in the settings');
 }
 
-function signedNow(host: Host, address: string, trust: string, folder: string, shown: string): boolean {
-  const [path = '', query] = address.split('?', 2);
-  const place = query === undefined ? `${path}.sig` : `${path}.sig?${query}`;
+function signedNow(host: Host, places: Places, trust: string, folder: string, shown: string): boolean {
   const signature = `${folder}/signature`;
-  if (!fetched(host, place, signature, LARGEST_SIGNATURE, shownAddress(place)))
+  const { signature: place, headers } = places;
+  if (
+    place === undefined ||
+    !fetched(host, place, signature, LARGEST_SIGNATURE, shownAddress(place), headers)
+  )
     throw new Failure(
       'verification',
       `${shown}: is not signed, and this node takes only a signed catalog`,
@@ -79,7 +110,14 @@ function signedNow(host: Host, address: string, trust: string, folder: string, s
 }
 
 /** False where there is no such file. */
-function fetched(host: Host, place: string, file: string, limit: number, shown: string): boolean {
+function fetched(
+  host: Host,
+  place: string,
+  file: string,
+  limit: number,
+  shown: string,
+  headers: readonly string[],
+): boolean {
   host.unlink(file);
   const tooLarge = () =>
     new Failure(
@@ -94,7 +132,7 @@ function fetched(host: Host, place: string, file: string, limit: number, shown: 
     host.copyNew(place, file, 0o600);
     return true;
   }
-  const answer = curlSmall(host, place, file, limit);
+  const answer = curlSmall(host, place, file, limit, headers);
   if (answer.code === 22 && (answer.status === 404 || answer.status === 410)) return false;
   if (answer.code === 63 || (host.stat(file)?.size ?? 0) > limit) throw tooLarge();
   if (answer.code !== 0) throw networkFailure(place, answer);

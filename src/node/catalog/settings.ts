@@ -3,12 +3,14 @@ import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
 
 /** Name of the catalog in its folder, and what its signature adds to it. */
-const CATALOG_FILE = 'sextant-catalog.json';
+export const CATALOG_FILE = 'sextant-catalog.json';
 
 /** `catalog` of `/etc/sextant/settings.json` (docs/catalog.md). */
 export interface CatalogSettings {
-  /** http(s) address or absolute path of the catalog's file. */
+  /** http(s) address or absolute path of the catalog's file, or oci://HOST/REPOSITORY:TAG. */
   readonly address: string;
+  /** Folder at an address or path, or oci://HOST/REPOSITORY, that `sextant mirror` filled: releases are fetched from there; undefined: from where the catalog says. */
+  readonly mirror: string | undefined;
   /** PEM certificates and public keys of which one must have signed it; undefined: no signature is asked for. */
   readonly trust: string | undefined;
 }
@@ -25,10 +27,28 @@ export function catalogSettings(host: Host): CatalogSettings | undefined {
   }
   if (catalog === undefined) return undefined;
   if (typeof catalog !== 'object' || catalog === null) throw wrong('catalog: {"address": ...} expected');
-  const { address, trust } = catalog as Record<string, unknown>;
-  if (typeof address !== 'string' || !/^(https?:\/\/[^\s]+|\/\S*)$/.test(address))
-    throw wrong('catalog.address: an http(s) address or an absolute path expected');
-  return { address: fileAddress(address), trust: trust === undefined ? undefined : pem(host, trust) };
+  const { address, trust, mirror } = catalog as Record<string, unknown>;
+  if (typeof address !== 'string' || !(isPlace(address) || isInRegistry(address, TAG)))
+    throw wrong(
+      'catalog.address: an http(s) address, an absolute path or oci://HOST/REPOSITORY:TAG expected',
+    );
+  if (mirror !== undefined && !(typeof mirror === 'string' && (isPlace(mirror) || isInRegistry(mirror, ''))))
+    throw wrong('catalog.mirror: an http(s) address, an absolute path or oci://HOST/REPOSITORY expected');
+  return {
+    address: isInRegistry(address, TAG) ? address : fileAddress(address),
+    mirror,
+    trust: trust === undefined ? undefined : pem(host, trust),
+  };
+}
+
+const TAG = ':\\w[\\w.-]{0,100}';
+
+function isPlace(text: string): boolean {
+  return /^(https?:\/\/\S+|\/\S*)$/.test(text);
+}
+
+function isInRegistry(text: string, tag: string): boolean {
+  return new RegExp(`^oci(\\+http)?://[^/\\s:]+(:\\d{1,5})?/[^\\s:@]+${tag}$`).test(text);
 }
 
 /** A folder means the catalog in it. */

@@ -1,8 +1,8 @@
 import { type Choice, chooseRelease, isMinor, tooOld } from '../catalog/choose.ts';
 import type { ListedRelease } from '../catalog/parse.ts';
-import { listedPlace } from '../catalog/place.ts';
+import { listedPlace, mirroredPlace } from '../catalog/place.ts';
 import { readCatalog, type TrustedCatalog } from '../catalog/read.ts';
-import { catalogSettings } from '../catalog/settings.ts';
+import { type CatalogSettings, catalogSettings } from '../catalog/settings.ts';
 import type { ReleasePlace } from '../download/address.ts';
 import { architectureOf } from '../download/machine.ts';
 import { Failure } from '../failure.ts';
@@ -67,8 +67,12 @@ export function chooseListed(
       `${release.version} ${old}`,
       'upgrade the operating system first: kairos-agent upgrade',
     );
-  const place = release === null ? null : listedPlace(catalog.address, release.address);
-  return { catalog, release, place, text: choiceText(catalog, choice, from) };
+  return { catalog, release, place: placeOf(settings, release), text: choiceText(catalog, choice, from) };
+}
+
+function placeOf({ address, mirror }: CatalogSettings, release: ListedRelease | null): ReleasePlace | null {
+  if (release === null) return null;
+  return mirror === undefined ? listedPlace(address, release.address) : mirroredPlace(mirror, release);
 }
 
 function choiceText(catalog: TrustedCatalog, choice: Choice, from: Generation): string {

@@ -113,9 +113,15 @@ export function curlText(host: Host, address: string, limit: number): string {
 }
 
 /** A small file, fetched anew: nothing of an earlier one is kept. */
-export function curlSmall(host: Host, address: string, file: string, limit: number): CurlAnswer {
+export function curlSmall(
+  host: Host,
+  address: string,
+  file: string,
+  limit: number,
+  headers: readonly string[] = [],
+): CurlAnswer {
   const options = ['--silent', '--retry', '3', '--output', file, '--max-filesize', String(limit)];
-  return curl(host, address, options);
+  return withHeaders(host, headers, (named) => curl(host, address, [...options, ...named]));
 }
 
 /** What a failed download is for people. */

@@ -86,6 +86,26 @@ export function registryRelease(host: Host, text: string): string {
   );
 }
 
+/** A file of an artifact in a registry: its address, and the digest of its bytes (64 hexadecimal digits). */
+export interface ArtifactFile {
+  readonly address: string;
+  readonly sha256: string;
+}
+
+/** The files of an artifact by their titles, as `oras` and `sextant mirror` put them under a tag. Throws `network` where there is no such tag. */
+export function registryArtifact(host: Host, text: string): ReadonlyMap<string, ArtifactFile> {
+  const place = registryPlace(text);
+  const { layers } = fields(asker(host, place)(`/manifests/${place.tag}`, [MANIFEST]).text);
+  const found = new Map<string, ArtifactFile>();
+  for (const layer of Array.isArray(layers) ? layers.map(fields) : []) {
+    const title = fields(layer.annotations)[TITLE];
+    const [, sha256] = /^sha256:([0-9a-f]{64})$/.exec(String(layer.digest)) ?? [];
+    if (typeof title === 'string' && sha256 !== undefined)
+      found.set(title, { address: blobAddress(text, sha256), sha256 });
+  }
+  return found;
+}
+
 /** Header lines that let an address of a registry be read: none where it is public. A token is asked for anew, it may have ended. */
 export function registryHeaders(host: Host, address: string): readonly string[] {
   const [, base = '', registry = ''] =

@@ -43,8 +43,10 @@ export async function addReleases(request: AddRequest, context: Context): Promis
     additions.push({
       described,
       address:
-        address ?? (isAddress(place) ? place.replace(/\/(?:release\.json)?$/, '') : described.release.url),
-      oci,
+        address ??
+        described.registry?.address ??
+        (isAddress(place) ? place.replace(/\/(?:release\.json)?$/, '') : described.release.url),
+      oci: { ...described.registry?.references, ...oci },
       ...(kairos === undefined ? {} : { kairos }),
       ...(replace === undefined ? {} : { replace }),
     });

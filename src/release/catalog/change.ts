@@ -128,7 +128,7 @@ function catalogRelease(
   today: string,
   certificates: Record<string, string>,
 ): CatalogRelease {
-  const { release, description, contentsNames } = described;
+  const { release, description, contentsNames, documents } = described;
   if (minor(release.version) < 0) {
     throw new SextantError('input', `${release.version}: is no Kubernetes version`, {
       hint: 'a catalog holds releases of Kubernetes, such as v1.36.3+k3s1',
@@ -170,6 +170,7 @@ function catalogRelease(
         contents: contentsNames[index] ?? '',
       };
     }),
+    documents,
     trust,
     components: (release.images[0]?.components ?? []).map(({ name, version, type, standin, license }) => ({
       name,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
-import { isAddress } from '../address.ts';
+import { isAddress, isRegistryPlace } from '../address.ts';
 import { readContents } from './contents.ts';
 import { readCatalog } from './fetch.ts';
 import type { CatalogFolder } from './folder.ts';
@@ -34,7 +34,8 @@ export async function checkCatalog(
   context: Context,
 ): Promise<CheckedCatalog> {
   const found = await readCatalog(place, context);
-  const where = isAddress(place) ? place : join(place, CATALOG_FILE);
+  const isFolder = !isAddress(place) && !isRegistryPlace(place);
+  const where = isFolder ? join(place, CATALOG_FILE) : place;
   const signed = await signatureState(found, where, options.trust);
   if (options.seen !== undefined && found.catalog.serial < options.seen) {
     throw new SextantError(
@@ -43,7 +44,7 @@ export async function checkCatalog(
       { hint: 'ask whoever serves it why; a cache on the way may hold an old copy' },
     );
   }
-  if (isAddress(place)) return { ...found, signed, contents: 0 };
+  if (!isFolder) return { ...found, signed, contents: 0 };
   const kairos = join(place, KAIROS_FILE);
   if ((await readFile(kairos, 'utf8').catch(() => '')) !== kairosText(found.catalog)) {
     throw new SextantError('verification', `${kairos}: is not what the catalog says`, {

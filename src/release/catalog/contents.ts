@@ -5,6 +5,7 @@ import { SextantError } from '../../support/errors.ts';
 import { canonicalJson, sha256 } from '../../support/files.ts';
 import type { Compared } from '../difference.ts';
 import type { Extension, Manifest } from '../extension.ts';
+import { heldFields, KEPT } from '../manifest-schema.ts';
 import { type CatalogImage, CONTENTS_FOLDER } from './types.ts';
 
 /**
@@ -22,26 +23,9 @@ type ContentsEntry = Pick<
   'path' | 'kind' | 'mode' | 'size' | 'sha256' | 'target' | 'component' | 'disposition'
 >;
 
-const contentsSchema = z.looseObject({
-  version: z.string(),
-  components: z.array(
-    z.looseObject({ name: z.string(), version: z.string().optional(), standin: z.boolean().optional() }),
-  ),
-  entries: z
-    .array(
-      z.looseObject({
-        path: z.string(),
-        kind: z.enum(['file', 'folder', 'link']),
-        mode: z.number(),
-        size: z.number(),
-        sha256: z.string().optional(),
-        target: z.string().optional(),
-        component: z.string(),
-        disposition: z.enum(['delivered', 'relocated', 'factory', 'added']),
-      }),
-    )
-    .max(200_000),
-});
+/** More than any image holds; it keeps what a page is made from within bounds. */
+const MOST_ENTRIES = 200_000;
+const contentsSchema = z.looseObject(heldFields(KEPT, MOST_ENTRIES));
 
 /** The contents of an opened extension; one that sextant did not build is an `input` error. */
 export function contentsOf({ manifest, path }: Pick<Extension, 'manifest' | 'path'>): ImageContents {

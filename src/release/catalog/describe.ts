@@ -6,11 +6,13 @@ import { SextantError } from '../../support/errors.ts';
 import { fileDigest, sha256 } from '../../support/files.ts';
 import { redact } from '../../support/http.ts';
 import { inStep } from '../../support/progress.ts';
-import { isAddress } from '../address.ts';
+import { isAddress, isRegistryPlace } from '../address.ts';
 import { withExtension } from '../extension.ts';
 import { parseReleaseText } from '../read.ts';
+import { type PulledRelease, pullRelease } from '../registry/release.ts';
 import type { Release, ReleasedImage } from '../types.ts';
 import { contentsFile, contentsOf, type ImageContents } from './contents.ts';
+import type { CatalogDocument } from './types.ts';
 
 /** A release with everything a catalog says of it, every image read and held against its description. */
 export interface DescribedRelease {
@@ -22,10 +24,18 @@ export interface DescribedRelease {
   readonly contents: readonly ImageContents[];
   /** SHA-256 of the contents file of each image, in the release's order. */
   readonly contentsNames: readonly string[];
+  /** Bills of materials and provenance. */
+  readonly documents: readonly CatalogDocument[];
+  /** Where it was read in a registry. */
+  readonly registry?: Pick<PulledRelease, 'address' | 'references'>;
 }
 
-/** Reads a release in a folder or at an address; at an address its images go through the cache. */
+/** Reads a release in a folder, at an address or in a registry; what is not here goes through the cache. */
 export async function describeRelease(place: string, context: Context): Promise<DescribedRelease> {
+  if (isRegistryPlace(place)) {
+    const { folder, address, references } = await pullRelease(place, context);
+    return { ...(await describeRelease(folder, context)), registry: { address, references } };
+  }
   const base = place.replace(/\/(?:release\.json)?$/, '');
   const local = async (name: string): Promise<string> => {
     if (!isAddress(base)) return join(base, name);
@@ -58,7 +68,37 @@ export async function describeRelease(place: string, context: Context): Promise<
     ),
     contents,
     contentsNames: contents.map((held) => contentsFile(held).name),
+    documents: await Promise.all(
+      documentsOf(release).map(async (one) => ({
+        ...one,
+        ...(await digestOf(await local(one.file), `${redact(base)}/${one.file}`)),
+      })),
+    ),
   };
+}
+
+function documentsOf({ images, provenance }: Release): Omit<CatalogDocument, 'size' | 'sha256'>[] {
+  return [
+    ...images.flatMap(({ architecture, sbom, cyclonedx }) => [
+      { format: 'spdx' as const, architecture, file: sbom },
+      ...(cyclonedx === undefined ? [] : [{ format: 'cyclonedx' as const, architecture, file: cyclonedx }]),
+    ]),
+    ...(provenance === undefined ? [] : [{ format: 'slsa' as const, file: provenance }]),
+  ];
+}
+
+async function digestOf(path: string, shown: string): Promise<{ size: number; sha256: string }> {
+  const { size, sha256: sum } = await fileDigest(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    throw damaged(shown, 'is missing, its release.json lists it');
+  });
+  return { size, sha256: sum };
+}
+
+function damaged(shown: string, what: string): SextantError {
+  return new SextantError('verification', `${shown}: ${what}`, {
+    hint: 'the release is damaged or mixed from two builds; build it again',
+  });
 }
 
 /** Further certificates are named while a key is being rotated. */
@@ -73,10 +113,7 @@ async function imageContents(
   base: string,
   context: Context,
 ): Promise<ImageContents> {
-  const wrong = (what: string) =>
-    new SextantError('verification', `${redact(base)}/${image.file}: ${what}`, {
-      hint: 'the release is damaged or mixed from two builds; build it again',
-    });
+  const wrong = (what: string) => damaged(`${redact(base)}/${image.file}`, what);
   await stat(path).catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT' ? wrong('is missing, its release.json lists it') : error;
   });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ARCHITECTURES } from '../../support/architecture.ts';
 import { SextantError } from '../../support/errors.ts';
-import type { Catalog } from './types.ts';
+import { type Catalog, DOCUMENT_FORMATS } from './types.ts';
 
 /** More than 20,000 releases need; a larger one is not read. */
 export const LARGEST_CATALOG = 32 * 1024 * 1024;
@@ -20,12 +20,22 @@ const minorVersion = z.string().regex(/^\d+\.\d+$/, 'must be a minor version lik
 const serial = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 /** A relative address stays below or beside the catalog: no scheme, no host. */
 const address = oneLine.refine(
-  (text) => isHttpAddress(text) || /^(?![\\/]{2})(?![a-z][a-z0-9+.-]*:)[^\\?#]+$/i.test(text),
-  "must be an http(s) address, or one relative to the catalog's",
+  (text) =>
+    isHttpAddress(text) ||
+    isRegistryAddress(text) ||
+    /^(?![\\/]{2})(?![a-z][a-z0-9+.-]*:)[^\\?#]+$/i.test(text),
+  "must be an http(s) address, oci://HOST/REPOSITORY:TAG, or one relative to the catalog's",
 );
 
 function isHttpAddress(text: string): boolean {
   return /^https?:\/\//.test(text) && URL.canParse(text) && !/\s/.test(text);
+}
+
+/** As sextant-node reads it; `oci+http` is a registry without TLS. */
+function isRegistryAddress(text: string): boolean {
+  return /^oci(?:\+http)?:\/\/[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?\/[a-z0-9]+(?:[._/-]+[a-z0-9]+)*:\w[\w.-]{0,100}$/.test(
+    text,
+  );
 }
 
 export const ociReference = z
@@ -73,6 +83,22 @@ const release = z.looseObject({
       (images) => new Set(images.map(({ architecture }) => architecture)).size === images.length,
       'must hold each architecture once',
     ),
+  documents: z
+    .array(
+      z.looseObject({
+        format: z.enum(DOCUMENT_FORMATS),
+        architecture: z.enum(ARCHITECTURES).optional(),
+        file: fileName,
+        size: z
+          .number()
+          .int()
+          .min(1)
+          .max(1024 ** 3),
+        sha256: digest,
+      }),
+    )
+    .max(20)
+    .optional(),
   trust: z.array(digest).max(100),
   components: z
     .array(

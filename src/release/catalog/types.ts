@@ -29,6 +29,21 @@ export interface CatalogImage {
   readonly contents: string;
 }
 
+/** Formats of what is said of a release beside its images. */
+export const DOCUMENT_FORMATS = ['spdx', 'cyclonedx', 'slsa'] as const;
+
+/** A bill of materials of an image (SPDX, CycloneDX), or the provenance of the whole release (SLSA, in-toto). */
+export interface CatalogDocument {
+  readonly format: (typeof DOCUMENT_FORMATS)[number];
+  /** Of a bill of materials. */
+  readonly architecture?: Architecture;
+  /** File name in the release. */
+  readonly file: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: string;
+}
+
 export interface CatalogComponent {
   readonly name: string;
   readonly version: string;
@@ -45,7 +60,7 @@ export interface CatalogRelease {
   readonly distribution: string;
   /** True when any part is test equipment. */
   readonly standin: boolean;
-  /** Folder that the files are served from: an http(s) address, or relative to the catalog's own. */
+  /** Folder that the files are served from: an http(s) address, or relative to the catalog's own; or oci://HOST/REPOSITORY:TAG. */
   readonly address: string;
   /** SHA-256 of the release.json there. */
   readonly description: string;
@@ -66,6 +81,8 @@ export interface CatalogRelease {
     readonly kairos: string;
   };
   readonly images: readonly CatalogImage[];
+  /** Bills of materials and provenance; absent where an earlier version added the release. */
+  readonly documents?: readonly CatalogDocument[];
   /** Certificates that a strict node is to trust, by their SHA-256 in `certificates`, the signer's first; empty where nothing is signed. */
   readonly trust: readonly string[];
   readonly components: readonly CatalogComponent[];

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { statusError, throwIfInterrupted, withRetries } from '../../sources/attempts.ts';
 import { ask } from '../../sources/transport.ts';
 import type { Context } from '../../support/context.ts';
@@ -64,6 +65,8 @@ export function openRepository(
 ): Repository {
   const context = { ...given, clock: given.clock ?? systemClock };
   const { clock, signal } = context;
+  // Each request under way listens, and there are a dozen at once: no leak.
+  setMaxListeners(64, signal);
   const name = `${reference.registry}/${reference.repository}`;
   const secure = repositoryUrl(reference);
   const base = options.plainHttp ? secure.replace(/^https:/, 'http:') : secure;

@@ -1,3 +1,4 @@
+import { limiter } from '../../sources/limiter.ts';
 import { sha256 } from '../../support/files.ts';
 import type { RegistryAnswer, Repository } from './client.ts';
 import type { Document } from './documents.ts';
@@ -18,6 +19,26 @@ export async function resolveTag(repository: Repository, tag: string): Promise<s
   const digest = headers['docker-content-digest'];
   if (digest !== undefined && /^sha256:[0-9a-f]{64}$/.test(digest)) return digest;
   return (await readManifest(repository, tag))?.digest;
+}
+
+/** Questions under way at a time: they are small, and what they take is the way there and back. */
+const ASKED_AT_ONCE = 8;
+
+/** The same of several. */
+export async function resolveTags(
+  repository: Repository,
+  tags: readonly string[],
+): Promise<Map<string, string | undefined>> {
+  const run = limiter(ASKED_AT_ONCE, ASKED_AT_ONCE);
+  const found = await Promise.allSettled(
+    tags.map((tag) => run('', async () => [tag, await resolveTag(repository, tag)] as const)),
+  );
+  return new Map(
+    found.map((each) => {
+      if (each.status === 'rejected') throw each.reason;
+      return each.value;
+    }),
+  );
 }
 
 /** The manifest that a tag or digest names, as it is; undefined where there is none. */

@@ -1,16 +1,15 @@
 import { z } from 'zod';
-import { limiter } from '../../sources/limiter.ts';
 import type { Architecture } from '../../support/architecture.ts';
 import { SextantError } from '../../support/errors.ts';
-import { bytesText, inStep } from '../../support/progress.ts';
+import { inStep } from '../../support/progress.ts';
 import type { OciReference } from '../../support/registry/reference.ts';
 import type { Contents } from '../publish/contents.ts';
 import { openRepository, type RegistryContext, type Repository } from './client.ts';
 import type { Document } from './documents.ts';
-import { putManifest, readManifest, resolveTag } from './manifests.ts';
+import { putManifest, readManifest, resolveTag, resolveTags } from './manifests.ts';
 import { FORMS, type Form, type Plan, planRelease, type Tag, VERSION_ANNOTATION } from './plan.ts';
+import { type Counts, putMissing, uploadMissing } from './put.ts';
 import { areListed, attach, listByTag } from './referrers.ts';
-import { hasBlob, uploadBlob } from './upload.ts';
 
 export interface RegistryOptions {
   /** Default: the release's version. */
@@ -31,12 +30,10 @@ export interface PublishedTag {
   readonly reference: string;
 }
 
-export interface RegistryReport {
+export interface RegistryReport extends Counts {
   readonly repository: string;
   /** Whether anything was sent at all. */
   readonly changed: boolean;
-  readonly uploaded: { readonly blobs: number; readonly bytes: number };
-  readonly present: { readonly blobs: number; readonly bytes: number };
   readonly tags: readonly PublishedTag[];
   readonly attached: readonly {
     readonly digest: string;
@@ -45,9 +42,6 @@ export interface RegistryReport {
     readonly subject: string;
   }[];
 }
-
-/** Blobs under way at a time. */
-const AT_ONCE = 3;
 
 /** What a release would be in a repository: every tag and digest, without asking anyone. */
 export function plannedReport(
@@ -83,13 +77,13 @@ export async function publishToRegistry(
   const before = await inStep(progress, `look at ${repository.name}`, () =>
     currentTags(repository, plan, contents, options.replace === true),
   );
-  const counts = await uploadMissing(repository, plan);
+  const counts = await uploadMissing(repository, plan.blobs);
   let changed = counts.uploaded.blobs > 0;
   await inStep(
     progress,
     'manifests',
     async () => {
-      for (const document of plan.documents) changed = (await putMissing(repository, document)) || changed;
+      changed = (await putMissing(repository, plan.documents)) || changed;
       changed = (await attachMissing(repository, plan.attached)) || changed;
     },
     () => `${plan.documents.length + plan.attached.length} as they should be`,
@@ -98,62 +92,13 @@ export async function publishToRegistry(
   return report(repository.name, plan, { ...counts, changed });
 }
 
-type Counts = Pick<RegistryReport, 'uploaded' | 'present'>;
-
-async function uploadMissing(repository: Repository, plan: Plan): Promise<Counts> {
-  const { progress, signal, clock } = repository.context;
-  const run = limiter(AT_ONCE, AT_ONCE);
-  const uploaded = { blobs: 0, bytes: 0 };
-  const present = { blobs: 0, bytes: 0 };
-  const ended = new AbortController();
-  // All settle before an error is passed on: nothing may still be under way then.
-  const outcomes = await Promise.allSettled(
-    plan.blobs.map((blob) =>
-      run('', async () => {
-        if (ended.signal.aborted) return;
-        signal.throwIfAborted();
-        try {
-          if (await hasBlob(repository, blob)) {
-            present.blobs += 1;
-            present.bytes += blob.size;
-            return;
-          }
-          const work = async (step: Parameters<typeof uploadBlob>[2]) => uploadBlob(repository, blob, step);
-          const began = clock.now();
-          await inStep(progress, `upload ${blob.name}`, work, () =>
-            bytesAndRate(blob.size, clock.now() - began),
-          );
-          uploaded.bytes += blob.size;
-          uploaded.blobs += 1;
-        } catch (error) {
-          ended.abort();
-          throw error;
-        }
-      }),
-    ),
-  );
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  return { uploaded, present };
-}
-
-/** "128.0 MiB, 40.1 MiB/s"; the rate of a moment says nothing and is left out. */
-function bytesAndRate(bytes: number, milliseconds: number): string {
-  const rate = milliseconds < 500 ? '' : `, ${bytesText(Math.round((bytes * 1000) / milliseconds))}/s`;
-  return `${bytesText(bytes)}${rate}`;
-}
-
-async function putMissing(repository: Repository, document: Document): Promise<boolean> {
-  if ((await resolveTag(repository, document.digest)) !== undefined) return false;
-  await putManifest(repository, document, document.digest);
-  return true;
-}
-
 /** Puts what is attached, and lists it under the referrers' tags where the registry has no list of its own. */
 async function attachMissing(repository: Repository, attached: readonly Document[]): Promise<boolean> {
-  const missing: Document[] = [];
-  for (const document of attached) {
-    if ((await resolveTag(repository, document.digest)) === undefined) missing.push(document);
-  }
+  const known = await resolveTags(
+    repository,
+    attached.map(({ digest }) => digest),
+  );
+  const missing = attached.filter(({ digest }) => known.get(digest) === undefined);
   if (missing.length === 0 && (await areListed(repository, attached))) return false;
   const unlisted: Document[] = [];
   // Put again where the list lacks it, too: the answer says whether the registry lists it by itself.
@@ -172,8 +117,10 @@ async function currentTags(
   contents: Contents,
   replace: boolean,
 ): Promise<Map<string, string | undefined>> {
-  const before = new Map<string, string | undefined>();
-  for (const { tag } of plan.tags) before.set(tag, await resolveTag(repository, tag));
+  const before = await resolveTags(
+    repository,
+    plan.tags.map(({ tag }) => tag),
+  );
   if (replace) return before;
   for (const { tag, document } of plan.tags) {
     const digest = before.get(tag);
@@ -220,9 +167,12 @@ async function putTags(
         changed = true;
       }
       if (!changed) return;
+      const after = await resolveTags(
+        repository,
+        plan.tags.map(({ tag }) => tag),
+      );
       for (const { tag, document } of plan.tags) {
-        const now = await resolveTag(repository, tag);
-        if (now !== document.digest) throw moved(repository, tag, now);
+        if (after.get(tag) !== document.digest) throw moved(repository, tag, after.get(tag));
       }
     },
     () => plan.tags.map(({ tag }) => tag).join(', '),

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { SextantError } from '../../support/errors.ts';
 import { type Blob, readExactly } from './blob.ts';
 
-// A tar archive of one file (POSIX.1-1988 ustar header), the same bytes for the same file whoever makes it: root's, mode 0644, a fixed time.
+// Tar archives (POSIX.1-1988 ustar headers), the same bytes for the same files whoever makes them: root's, a fixed time.
 // kairos-agent up to v2.31 unpacks an image's layers into the folder of extensions; the file's name is the extension's there.
 
 const BLOCK = 512;
@@ -11,13 +11,11 @@ const LARGEST = 0o77777777777;
 /** 1980-01-01, as everything in a release has without SOURCE_DATE_EPOCH. */
 const TIME = 315532800;
 
-/** Header block of a regular file. Throws `input` for a name or size that ustar cannot hold. */
-export function tarHeader(name: string, size: number): Buffer {
-  if (!/^[\w.+-]{1,100}$/.test(name)) {
-    throw new SextantError('input', `"${name}" cannot be the name of a file in a tar archive`);
-  }
+/** Header block of a regular file. Throws `input` for a path or size that ustar cannot hold. */
+export function tarHeader(path: string, size: number, mode = 0o644): Buffer {
+  const { name, prefix } = tarName(path);
   if (size > LARGEST) {
-    throw new SextantError('input', `${name}: ${size} bytes are more than a tar archive's header can say`, {
+    throw new SextantError('input', `${path}: ${size} bytes are more than a tar archive's header can say`, {
       hint: 'publish the raw form alone: --form raw',
     });
   }
@@ -25,7 +23,7 @@ export function tarHeader(name: string, size: number): Buffer {
   const octal = (value: number, at: number, length: number) =>
     header.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at, 'latin1');
   header.write(name, 0, 'latin1');
-  octal(0o644, 100, 8);
+  octal(mode, 100, 8);
   octal(0, 108, 8);
   octal(0, 116, 8);
   octal(size, 124, 12);
@@ -35,14 +33,42 @@ export function tarHeader(name: string, size: number): Buffer {
   header.write('ustar\x0000', 257, 'latin1');
   header.write('root', 265, 'latin1');
   header.write('root', 297, 'latin1');
+  header.write(prefix, 345, 'latin1');
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return header;
 }
 
+/** A path as ustar splits it: 100 bytes of name, and before them a folder of up to 155. */
+function tarName(path: string): { readonly name: string; readonly prefix: string } {
+  const refuse = () =>
+    new SextantError('input', `"${path}" cannot be the name of a file in a tar archive`, {
+      hint: 'give it a shorter name of ASCII letters, digits and dashes',
+    });
+  if (
+    !/^[\w.+~@,=:-]+(?:\/[\w.+~@,=:-]+)*$/.test(path) ||
+    path.split('/').some((part) => /^\.\.?$/.test(part))
+  )
+    throw refuse();
+  if (path.length <= 100) return { name: path, prefix: '' };
+  const cut = path.indexOf('/', path.length - 101);
+  if (cut < 1 || cut > 155) throw refuse();
+  return { name: path.slice(cut + 1), prefix: path.slice(0, cut) };
+}
+
+/** Zeros to the end of a file's last block. */
+export function tarPadding(size: number): Buffer {
+  return Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
+}
+
+/** The two blocks that end an archive. */
+export function tarEnd(): Buffer {
+  return Buffer.alloc(2 * BLOCK);
+}
+
 /** Zeros to the end of the file's last block, then the two that end an archive. */
 export function tarTrailer(size: number): Buffer {
-  return Buffer.alloc(((BLOCK - (size % BLOCK)) % BLOCK) + 2 * BLOCK);
+  return Buffer.concat([tarPadding(size), tarEnd()]);
 }
 
 /** A hash that follows a file's bytes and gives the digest of the archive that holds it. */

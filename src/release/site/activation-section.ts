@@ -1,4 +1,4 @@
-import { isAddress } from '../address.ts';
+import { isAddress, isRegistryPlace } from '../address.ts';
 import type { Catalog, CatalogRelease } from '../catalog/types.ts';
 import { html, jsonData, type Markup } from './html.ts';
 import type { PageRelease } from './page/release-data.ts';
@@ -54,7 +54,7 @@ ${
 <label class="choice"><input type="radio" name="trust" value="strict"${certificate === undefined && html` disabled`}><span><strong>Strict</strong><small>${certificate === undefined ? 'this release is not signed' : 'only extensions signed by its certificate are merged'}</small></span></label>
 </fieldset>
 <details><summary>More</summary>
-<label class="field"><span>Address the release is served from</span><input name="url" inputmode="url" spellcheck="false" value="${isAddress(release.address) ? release.address : ''}"></label>
+<label class="field"><span>Address the release is served from</span><input name="url" inputmode="url" spellcheck="false" value="${isAddress(release.address) || isRegistryPlace(release.address) ? release.address : ''}"></label>
 <label class="field"><span>Arguments</span><input name="args" spellcheck="false" placeholder="--disable=traefik" aria-describedby="args-help"><small id="args-help">for ${release.distribution}, separated by spaces</small></label>
 <label class="field"><span>HTTPS proxy</span><input name="proxy" inputmode="url" spellcheck="false" placeholder="http://proxy.example.org:3128"></label>
 <label class="field"><span>Hosts without proxy</span><input name="noProxy" spellcheck="false" placeholder="10.0.0.0/8,.svc,.cluster.local"></label>

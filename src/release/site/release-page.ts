@@ -1,8 +1,9 @@
 import { bytesText } from '../../support/progress.ts';
+import { registryBlob } from '../../support/registry/blob-address.ts';
 import { isAddress } from '../address.ts';
 import type { ImageContents } from '../catalog/contents.ts';
 import { layerName } from '../catalog/kairos.ts';
-import type { Catalog, CatalogImage, CatalogRelease } from '../catalog/types.ts';
+import type { Catalog, CatalogDocument, CatalogImage, CatalogRelease } from '../catalog/types.ts';
 import { activationSection } from './activation-section.ts';
 import type { Changes } from './changes.ts';
 import { changesSection } from './changes-section.ts';
@@ -37,7 +38,7 @@ export function releasePage(about: ReleasePage): string {
 <div class="lead"><h1>Kubernetes <span class="version">${release.version}</span></h1>
 <p>${release.distribution}, Kubernetes ${minorOf(release)}, for Kairos core nodes as the extension <code>${release.name}</code>. Added ${release.date}.</p></div>
 ${banners(about)}`,
-    body: html`${useSection(about)}${imagesSection(release)}${changesSection(about.changes)}${componentsSection(about)}${contentsSection(release, about.contents)}${needsSection(release)}`,
+    body: html`${useSection(about)}${imagesSection(release)}${documentsSection(release)}${changesSection(about.changes)}${componentsSection(about)}${contentsSection(release, about.contents)}${needsSection(release)}`,
   });
 }
 
@@ -79,23 +80,52 @@ export function copyable(text: string, label = 'Copy'): Markup {
   return html`<div class="copy" data-label="${label}"><pre tabindex="0"><code>${text}</code></pre></div>`;
 }
 
+/** A file of the release, as a link where its address says where it is: in a registry only what has a digest. */
+function fileLink({ address }: CatalogRelease, name: string, sha256: string | undefined): Markup {
+  const place = isAddress(address)
+    ? `${address}/${encodeURIComponent(name)}`
+    : registryBlob(address, sha256 ?? '');
+  return place === undefined || (sha256 === undefined && !isAddress(address))
+    ? html`<code>${name}</code>`
+    : html`<a href="${place}">${name}</a>`;
+}
+
 function imagesSection(release: CatalogRelease): Markup {
-  const link = (name: string) =>
-    isAddress(release.address)
-      ? html`<a href="${`${release.address}/${encodeURIComponent(name)}`}">${name}</a>`
-      : html`<code>${name}</code>`;
-  const also = ['release.json', 'SHA256SUMS', release.activation];
+  const link = (name: string, sha256?: string) => fileLink(release, name, sha256);
+  const also = [link('release.json', release.description), link('SHA256SUMS'), link(release.activation)];
   return html`<section aria-labelledby="images"><h2 id="images">Images</h2>
 <div class="images">${release.images.map((image) => imageFacts(image, link))}</div>
-<p>Beside them at <span class="break">${release.address}</span>: ${also.map((name, index) => html`${index > 0 && ', '}${link(name)}`)}.</p>
+<p>Beside them at <span class="break">${release.address}</span>: ${also.map((each, index) => html`${index > 0 && ', '}${each}`)}.</p>
 </section>
 `;
 }
 
-function imageFacts(image: CatalogImage, link: (name: string) => Markup): Markup {
+const FORMATS: Readonly<Record<CatalogDocument['format'], string>> = {
+  spdx: 'bill of materials, SPDX 2.3 (JSON)',
+  cyclonedx: 'bill of materials, CycloneDX 1.6 (JSON)',
+  slsa: 'provenance, SLSA v1 (in-toto)',
+};
+
+/** What is said of the release for machines; nothing where the catalog does not know it. */
+function documentsSection(release: CatalogRelease): Markup | undefined {
+  const { documents = [] } = release;
+  if (documents.length === 0) return undefined;
+  return html`<section aria-labelledby="documents"><h2 id="documents">Bills of materials and provenance</h2>
+<table><thead><tr><th scope="col">File<th scope="col">Format<th scope="col">Of<th scope="col">Size</tr></thead><tbody>
+${documents.map(
+  ({ format, architecture, file, size, sha256 }) =>
+    html`<tr><th scope="row" class="break">${fileLink(release, file, sha256)}<td>${FORMATS[format]}<td>${architecture ?? 'the release'}<td>${bytesText(size)}
+`,
+)}</tbody></table>
+<p><code>sextant verify</code> holds all of them against the images.</p>
+</section>
+`;
+}
+
+function imageFacts(image: CatalogImage, link: (name: string, sha256: string) => Markup): Markup {
   const { architecture, file, size, sha256, rootHash, signature, oci } = image;
   return html`<div class="card"><h3>${architecture} <span class="quiet">${bytesText(size)}</span></h3>
-<dl><dt>File<dd class="break">${link(file)}
+<dl><dt>File<dd class="break">${link(file, sha256)}
 <dt>SHA-256<dd>${hash(sha256)}
 <dt>Root hash<dd>${hash(rootHash)}
 <dt>Signature<dd>${signature === undefined ? 'none' : html`by certificate ${hash(signature.certificate)}${signature.subject !== undefined && html` <span class="quiet">${signature.subject.replaceAll('\n', ', ')}</span>`}`}

@@ -3,7 +3,7 @@ import { registryCredentials } from '../../support/registry/credentials.ts';
 import { answerChallenge, tokenIn } from '../../support/registry/token.ts';
 import { type AskContext, askText, parseJson } from '../ask-text.ts';
 import { statusError } from '../attempts.ts';
-import { addressText, mirrored } from '../mirrors.ts';
+import { addressText, isRegistry, mirrored } from '../mirrors.ts';
 
 /**
  * Headers that let `url` of a registry be read: none where it is public, else a token or login as the registry asks for it (the
@@ -12,6 +12,8 @@ import { addressText, mirrored } from '../mirrors.ts';
  */
 export async function authorization(url: string, context: AskContext): Promise<Record<string, string>> {
   const address = mirrored(url, context.mirrors);
+  // What the mirror's own registry wants is the store's to find out.
+  if (isRegistry(address)) return {};
   const probe = await askText(url, context, {
     headers: { accept: '*/*' },
     accept: [401, 403, 404, 405, 406],

@@ -127,6 +127,83 @@ describe('upgrade with a catalog', () => {
     expect(node.records().generations.at(-1)?.kubernetes).toBe('v1.33.9+k3s1');
   });
 
+  test('a release in a registry is fetched by its digest', async () => {
+    const host = server.url.replace('http://', '');
+    await serve(1, [real('v1.34.2+k3s1', { address: `oci://${host}/acme${base}:v1.34.2-k3s1` })]);
+    await server.on(`/v2/acme${base}/tags/list`, { body: '{}' });
+    await server.on(`/v2/acme${base}/blobs/sha256:${sha256(fresh.bytes)}`, { body: fresh.bytes });
+    trusting();
+    expect(node.run(['upgrade'])).toMatchObject({ code: 0 });
+    expect(node.records().generations.at(-1)?.kubernetes).toBe('v1.34.2+k3s1');
+    const origin = `${node.root}${storeFile({ name: NAME, sha256: sha256(fresh.bytes) })}`.replace(
+      /raw$/,
+      'url',
+    );
+    expect(readFileSync(origin, 'utf8')).toBe(`oci://${host}/acme${base}:v1.34.2-k3s1\n`);
+  });
+
+  /** The catalog of an upstream that this node does not reach, in a registry as `sextant mirror` puts it there. */
+  const mirrored = async (serial: number, by: SigningFiles | null) => {
+    const host = server.url.replace('http://', '');
+    const repository = `/v2/mirror${base}`;
+    const text = catalogText(serial, [
+      real('v1.34.2+k3s1', { distribution: 'k3s', address: 'https://upstream.example/v1.34.2+k3s1' }),
+    ]);
+    const files: Record<string, Buffer> = { 'sextant-catalog.json': Buffer.from(text) };
+    if (by) files['sextant-catalog.json.sig'] = signature(text, by);
+    const layers = Object.entries(files).map(([title, bytes]) => ({
+      digest: `sha256:${sha256(bytes)}`,
+      annotations: { 'org.opencontainers.image.title': title },
+    }));
+    for (const bytes of [...Object.values(files), fresh.bytes])
+      await server.on(`${repository}/blobs/sha256:${sha256(bytes)}`, { body: bytes });
+    await server.on(`${repository}/manifests/catalog`, { body: JSON.stringify({ layers }) });
+    await server.on(`${repository}/tags/list`, { body: '{}' });
+    return `oci://${host}/mirror${base}`;
+  };
+
+  test('a catalog in a registry, and its releases in the mirror instead of where it says', async () => {
+    const mirror = await mirrored(7, signer);
+    settings({ address: `${mirror}:catalog`, mirror, trust: readFileSync(signer.certificate, 'utf8') });
+    const { code, out, err } = node.run(['upgrade']);
+    expect(err).not.toContain('error');
+    expect(code).toBe(0);
+    expect(out.replaceAll(/\s+/g, ' ')).toContain('serial 7, signed by a key this node trusts');
+    expect(node.records().generations.at(-1)?.kubernetes).toBe('v1.34.2+k3s1');
+    expect(memory()).toMatchObject({ [`${mirror}:catalog`]: { serial: 7 } });
+  });
+
+  test.each([
+    ['by another key', () => other, /is signed by none of the keys this node trusts/],
+    ['by nobody', () => null, /is not signed/],
+  ])('a catalog in a registry that is signed %s is refused', async (_, by, message) => {
+    const mirror = await mirrored(7, by());
+    settings({ address: `${mirror}:catalog`, mirror, trust: readFileSync(signer.certificate, 'utf8') });
+    expect(node.run(['upgrade'])).toMatchObject({ code: 4, err: expect.stringMatching(message) });
+    expect(node.records().generations).toHaveLength(1);
+  });
+
+  test('releases of a mirror that is a folder are below its releases/', async () => {
+    await serve(1, [real('v1.34.2+k3s1', { distribution: 'k3s', address: 'https://upstream.example/k3s' })]);
+    await server.on(`${base}/releases/k3s-v1.34.2%2Bk3s1/image.sysext.raw`, { body: fresh.bytes });
+    settings({
+      address: `${server.url}${base}`,
+      mirror: `${server.url}${base}/`,
+      trust: readFileSync(signer.certificate, 'utf8'),
+    });
+    expect(node.run(['upgrade'])).toMatchObject({ code: 0 });
+    expect(node.records().generations.at(-1)?.kubernetes).toBe('v1.34.2+k3s1');
+  });
+
+  test.each([
+    [{ address: 'oci://host.test/a' }, 'catalog.address'],
+    [{ address: 'oci://host.test/a:catalog', mirror: 'oci://host.test/a:tag' }, 'catalog.mirror'],
+    [{ address: '/stick', mirror: 'ftp://host.test' }, 'catalog.mirror'],
+  ])('settings of a place that is none, %j, are refused', (given, named) => {
+    settings(given);
+    expect(node.run(['upgrade'])).toMatchObject({ code: 3, err: expect.stringContaining(named) });
+  });
+
   test('a release that is not the bytes it lists is refused', async () => {
     await serve(1, [
       real('v1.33.9+k3s1', {
@@ -271,7 +348,7 @@ describe('a catalog that is', () => {
 
   test('set wrongly is refused', () => {
     settings({ address: 'ftp://x' });
-    refused(3, 'catalog.address: an http(s) address or an absolute path expected');
+    refused(3, 'catalog.address: an http(s) address, an absolute path or oci://HOST/REPOSITORY:TAG expected');
     settings({ address: 'https://example.org', trust: 'no key' });
     refused(3, 'catalog.trust: a PEM certificate or public key, or the path of a file with one, expected');
   });

@@ -77,10 +77,15 @@ export async function makeRelease(
     },
     images,
     activation: 'activation.yaml',
+    provenance: 'provenance.intoto.json',
     ...(example.signing === undefined ? {} : { certificate: `${name}.crt` }),
   };
   if (example.signing !== undefined) copyFileSync(example.signing.certificate, join(folder, `${name}.crt`));
   writeFileSync(join(folder, 'activation.yaml'), await releaseActivation(release, folder));
+  writeFileSync(
+    join(folder, 'provenance.intoto.json'),
+    JSON.stringify({ predicateType: 'https://slsa.dev/provenance/v1' }),
+  );
   writeFileSync(join(folder, 'release.json'), `${JSON.stringify(release, null, 2)}\n`);
   writeFileSync(
     join(folder, 'SHA256SUMS'),
@@ -120,6 +125,10 @@ async function makeImage(
   const data = fileSystem({ schemaVersion: 1, name, version, architecture, components: list, entries });
   // The partitions' types are amd64's for both; nothing that is tried here looks at them.
   const sealed = await seal(path, data, context, signing);
+  const sbom = `${name}-${version}-${architecture}.spdx.json`;
+  const cyclonedx = sbom.replace('spdx', 'cdx');
+  writeFileSync(join(folder, sbom), JSON.stringify({ spdxVersion: 'SPDX-2.3', name: sbom }));
+  writeFileSync(join(folder, cyclonedx), JSON.stringify({ bomFormat: 'CycloneDX', specVersion: '1.6' }));
   writeFileSync(join(folder, `${base}.roothash`), `${sealed.rootHash}\n`);
   return {
     architecture,
@@ -128,7 +137,8 @@ async function makeImage(
     sha256: sealed.sha256,
     rootHash: sealed.rootHash,
     rootHashFile: `${base}.roothash`,
-    sbom: `${name}-${version}-${architecture}.spdx.json`,
+    sbom,
+    cyclonedx,
     compression: 'none',
     partitions: sealed.partitions,
     ...(sealed.signature === undefined ? {} : { signature: sealed.signature }),

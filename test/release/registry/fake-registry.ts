@@ -149,9 +149,10 @@ export async function startFakeRegistry(
         return void end(202, { location: location(id), range: range(id) });
       }
       const digest = url.searchParams.get('digest') ?? '';
-      if (digestOf(data) !== digest) return void end(400, {}, '{"errors":[{"code":"DIGEST_INVALID"}]}');
+      const whole = Buffer.concat([data, body]);
+      if (digestOf(whole) !== digest) return void end(400, {}, '{"errors":[{"code":"DIGEST_INVALID"}]}');
       uploads.delete(id);
-      blobs.set(digest, data);
+      blobs.set(digest, whole);
       return void end(201, { 'docker-content-digest': digest });
     }
     if (kind === 'blobs') {

@@ -181,6 +181,14 @@ describe('a broken upload', () => {
     expect(registry.tags.get(TAG)).toBe(tags.at(-1)?.digest);
   });
 
+  test('of a small file, which goes with the request that ends it, begins anew', async () => {
+    registry.fault({ method: 'PUT', path: /digest=/, cutAfter: 1 });
+    const { tags } = await publish();
+    expect(registry.tags.get(TAG)).toBe(tags.at(-1)?.digest);
+    // Two forms of two images are streamed; everything else is small.
+    expect(registry.requests.filter(({ method }) => method === 'PATCH')).toHaveLength(4);
+  });
+
   test('that stays broken is one line, and nothing is tagged', async () => {
     registry.fault({ method: 'PATCH', path: /uploads/, cutAfter: 0, times: 1000 });
     const error = await errorOf(publish());

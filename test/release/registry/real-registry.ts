@@ -19,9 +19,18 @@ export interface RealRegistry {
  * the C library it came with. `users` are lines of htpasswd(1) with bcrypt: then everything wants a login.
  */
 export async function startRealRegistry(users?: string): Promise<RealRegistry> {
+  const folder = mkdtempSync(join(tmpdir(), 'sextant-registry-'));
+  const [program = '', ...args] = realRegistryCommand(folder, { users });
+  return startServer(program, args, folder);
+}
+
+/** Command line of the same, its data and configuration in `folder`; for a test that starts it elsewhere. */
+export function realRegistryCommand(
+  folder: string,
+  { users, port = 0 }: { readonly users?: string | undefined; readonly port?: number } = {},
+): string[] {
   const program = join(root, 'usr/bin/docker-registry');
   if (!existsSync(program)) throw new Error(`${program} is missing; \`make tools\` brings it`);
-  const folder = mkdtempSync(join(tmpdir(), 'sextant-registry-'));
   const config = join(folder, 'config.yml');
   if (users !== undefined) writeFileSync(join(folder, 'users'), users);
   writeFileSync(
@@ -30,7 +39,7 @@ export async function startRealRegistry(users?: string): Promise<RealRegistry> {
       version: 0.1,
       log: { level: 'info', accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
-      http: { addr: '127.0.0.1:0', secret: 'for tests only' },
+      http: { addr: `127.0.0.1:${port}`, secret: 'for tests only' },
       ...(users === undefined
         ? {}
         : { auth: { htpasswd: { realm: 'registry', path: join(folder, 'users') } } }),
@@ -39,11 +48,7 @@ export async function startRealRegistry(users?: string): Promise<RealRegistry> {
   const libraries = join(root, 'lib/x86_64-linux-gnu');
   const loader = join(libraries, 'ld-linux-x86-64.so.2');
   const direct = !existsSync(loader);
-  return startServer(
-    direct ? program : loader,
-    [...(direct ? [] : ['--library-path', libraries, program]), 'serve', config],
-    folder,
-  );
+  return [...(direct ? [program] : [loader, '--library-path', libraries, program]), 'serve', config];
 }
 
 /** go-containerregistry's registry, in memory, which lists what is attached by itself (test/release/judges/registry). */
@@ -51,7 +56,8 @@ export function startListingRegistry(): Promise<RealRegistry> {
   return startServer(judgeProgram('registry-judge'), [], undefined);
 }
 
-async function startServer(
+/** Starts a registry and waits until it listens; removes `folder` when it is closed. */
+export async function startServer(
   program: string,
   args: readonly string[],
   folder: string | undefined,

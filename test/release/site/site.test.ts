@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addReleases } from '../../../src/release/catalog/add.ts';
 import { buildSite } from '../../../src/release/site/build.ts';
+import { sha256 } from '../../../src/support/files.ts';
 import { makeRelease } from '../catalog/example.ts';
 import { type ExampleCatalog, exampleCatalog, NEWEST } from './example.ts';
 
@@ -28,6 +29,7 @@ const text = (html: string) =>
     .replace(/<(script|style)[\s\S]*?<\/\1>/g, '')
     .replace(/<[^>]+>/g, ' ')
     .replace(/\s+/g, ' ');
+const quoted = (plain: string) => plain.replaceAll(/[.+()]/g, '\\$&');
 const files = (folder: string) =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -61,6 +63,33 @@ test('a release has its digests, what it holds, and what changed since the last 
   expect(page(NEWEST)).toContain('https://example.org/k8s/releases.json');
   expect(said).toContain('- provider-kairos@1.36');
   expect(said).toContain('sextant-node upgrade --to v1.36.3+k3s1');
+});
+
+test("a release's bills of materials and provenance are linked, with format and size", () => {
+  const said = text(page(NEWEST));
+  expect(said).toContain('Bills of materials and provenance');
+  for (const [file, format, of] of [
+    ['provider-kairos-v1.36.3+k3s1-amd64.spdx.json', 'SPDX 2.3 (JSON)', 'amd64'],
+    ['provider-kairos-v1.36.3+k3s1-arm64.cdx.json', 'CycloneDX 1.6 (JSON)', 'arm64'],
+    ['provenance.intoto.json', 'SLSA v1 (in-toto)', 'the release'],
+  ] as const) {
+    const size = readFileSync(join(there, NEWEST, file)).length;
+    expect(page(NEWEST)).toContain(`href="https://example.org/k8s/v1.36.3+k3s1/${encodeURIComponent(file)}"`);
+    expect(said).toMatch(new RegExp(`${[file, format, of, `${size} B`].map(quoted).join('[^B]*? ')}`));
+  }
+});
+
+test('of a release in a registry the links lead to its blobs, and so does the file that the form makes', async () => {
+  const folder = join(there, 'in-registry');
+  const address = 'oci://registry.example.org/k8s:v1.36.3-k3s1';
+  await addReleases({ folder, releases: [join(there, NEWEST)], address }, example.context);
+  const site = join(there, 'in-registry-site');
+  await buildSite({ catalog: folder, output: site, context: example.context });
+  const made = readFileSync(join(site, 'releases/provider-kairos-v1.36.3_k3s1.html'), 'utf8');
+  const sum = sha256(readFileSync(join(there, NEWEST, 'provider-kairos-v1.36.3+k3s1-amd64.spdx.json')));
+  expect(made).toContain(`href="https://registry.example.org/v2/k8s/blobs/sha256:${sum}"`);
+  expect(made).toContain(`name="url" inputmode="url" spellcheck="false" value="${address}"`);
+  expect(made).not.toContain(`href="${address}`);
 });
 
 test('a yanked release says so and names the newer one; stand-ins are named; the first one compares to nothing', () => {

@@ -1,11 +1,9 @@
 import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Lock } from '../../lock/types.ts';
-import { type LoadedRecipe, loadRecipe } from '../../recipe/load.ts';
+import { loadRecipe } from '../../recipe/load.ts';
 import { variants } from '../../recipe/matrix.ts';
 import { parseModuleAddress } from '../../sources/go-module/index.ts';
-import type { Architecture } from '../../support/architecture.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
 import { sha256, withTemporaryFolder, writeFileAtomically } from '../../support/files.ts';
@@ -13,47 +11,25 @@ import { inStep } from '../../support/progress.ts';
 import { releaseActivation } from '../activation.ts';
 import { verifyChecksums } from '../checksums.ts';
 import { releaseFrom } from '../obtain.ts';
-import { openVariant } from '../open.ts';
 import { readRelease } from '../read.ts';
-import { type Fetched, fetchInputs } from './inputs.ts';
+import { putCatalog } from './catalog.ts';
+import { everything } from './collect.ts';
+import type { Fetched } from './inputs.ts';
 import { addressOf, mirrorPath, mirrorRules } from './layout.ts';
 import { place } from './place.ts';
 import { type RecipeFile, recipeFiles } from './recipe.ts';
+import {
+  type Listed,
+  type Mirrored,
+  type MirroredRelease,
+  type MirrorRequest,
+  releaseName,
+} from './types.ts';
 
-export interface MirrorRequest {
-  readonly recipe: string;
+export interface FolderRequest extends MirrorRequest {
   readonly output: string;
   /** Address that the folder will be served at; default its own file:// address. */
   readonly url?: string;
-  /** Build machines that the tools are for. */
-  readonly hosts: readonly Architecture[];
-  /** Releases to put in: folders or addresses. */
-  readonly releases: readonly string[];
-  readonly context: Context;
-}
-
-export interface MirroredRelease {
-  readonly name: string;
-  /** Relative to the mirror; undefined where nodes have no address to fetch it from. */
-  readonly activation?: string;
-}
-
-export interface Mirrored {
-  /** The recipe's copy in the mirror, relative to it. */
-  readonly recipe: string;
-  readonly base: string;
-  readonly files: number;
-  readonly bytes: number;
-  /** Files that were not there before. */
-  readonly written: number;
-  readonly releases: readonly MirroredRelease[];
-}
-
-interface Listed {
-  readonly path: string;
-  readonly url?: string;
-  readonly sha256: string;
-  readonly size: number;
 }
 
 /**
@@ -61,7 +37,7 @@ interface Listed {
  * folder itself, takes the network's place; beside it the recipe with the `mirrors` that send it there, its locks and its local files, and
  * finished releases with activation files that fetch from there. What is there and right is kept, nothing is removed.
  */
-export async function mirrorRecipe(request: MirrorRequest): Promise<Mirrored> {
+export async function mirrorToFolder(request: FolderRequest): Promise<Mirrored> {
   const { context } = request;
   const output = resolve(request.output);
   const base = (request.url ?? pathToFileURL(output).href).replace(/\/+$/, '');
@@ -105,6 +81,10 @@ export async function mirrorRecipe(request: MirrorRequest): Promise<Mirrored> {
   for (const source of request.releases) {
     releases.push(await putRelease(source, { output, base, context, put }));
   }
+  const catalog =
+    request.catalog === undefined
+      ? undefined
+      : await putCatalog(request.catalog, join(output, 'catalog'), context);
   const list = [...listed.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
   await writeFileAtomically(
     join(output, INDEX),
@@ -117,39 +97,11 @@ export async function mirrorRecipe(request: MirrorRequest): Promise<Mirrored> {
     bytes: list.reduce((sum, { size }) => sum + size, 0),
     written,
     releases,
+    ...(catalog === undefined ? {} : { catalog }),
   };
 }
 
 const INDEX = 'mirror.json';
-
-/** What all releases of the recipe are made from; their locks are written where they are missing or stale. */
-async function everything(request: MirrorRequest, loaded: LoadedRecipe): Promise<Fetched[]> {
-  const found = new Map<string, Fetched>();
-  for (const variant of variants(loaded.recipe)) {
-    const opened: { lock: Lock; session: { sources: Parameters<typeof fetchInputs>[3] } } = await openVariant(
-      {
-        recipe: request.recipe,
-        loaded: { ...loaded, recipe: variant.recipe },
-        ...(variant.lock === undefined ? {} : { variant: variant.lock }),
-        context: request.context,
-        frozen: false,
-      },
-    );
-    const inputs = await fetchInputs(variant.recipe, opened.lock, request.hosts, opened.session.sources);
-    for (const each of inputs) {
-      const other = found.get(each.blob.url);
-      if (other !== undefined && other.blob.sha256 !== each.blob.sha256) {
-        throw new SextantError(
-          'input',
-          `${each.blob.url}: two locks of ${request.recipe} hold different bytes of it`,
-          { hint: 'run `sextant watch-upstream --write`, so that both take what is there now' },
-        );
-      }
-      found.set(each.blob.url, each);
-    }
-  }
-  return [...found.values()];
-}
 
 /** The .info file that Go asks a proxy for beside each module: of it only the version matters. */
 async function goInfos(fetched: readonly Fetched[], output: string): Promise<void> {
@@ -182,7 +134,7 @@ async function putRelease(
   const folder = await releaseFrom(source, context);
   const release = await readRelease(folder);
   await inStep(context.progress, `release ${source}`, () => verifyChecksums(folder, context.signal));
-  const name = `${release.distribution}-${release.version}`;
+  const name = releaseName(release);
   const to = join(output, 'releases', name);
   // As a whole: a node must not find half of one release and half of another.
   await withTemporaryFolder(to, async (made) => {
@@ -220,7 +172,6 @@ async function refuseForeignFolder(output: string, named: string): Promise<void>
     throw error;
   });
   // A mirror that was interrupted before its first end has no index yet.
-  // A catalog of the releases is made in it by `sextant catalog`.
   const ours = new Set([INDEX, 'http', 'https', 'go', 'recipe', 'releases', 'activation', 'catalog']);
   const foreign = names.find((name) => !ours.has(name) && !name.startsWith('.'));
   if (foreign === undefined) return;
