@@ -24,9 +24,9 @@ export const kernelHang: Scenario = {
     'an extension that takes all processors for itself right after its merge, so that nothing else runs: the watchdog ends each try, the good pair is Ready',
   async run(stage) {
     let fired = 0;
-    // Processes of the highest real-time priority, without the share that the kernel keeps for others.
+    // Processes of the highest real-time priority, without the shares that the kernel keeps for others (since 6.12 by its fair server).
     const hang =
-      'echo -1 >/proc/sys/kernel/sched_rt_runtime_us; for processor in $(seq $(nproc)); do chrt -f 99 sh -c "while :; do :; done" & done; wait';
+      'for server in /sys/kernel/debug/sched/fair_server/*/runtime; do [ ! -e $server ] || echo 0 >$server; done; echo -1 >/proc/sys/kernel/sched_rt_runtime_us; for processor in $(seq $(nproc)); do chrt -f 99 sh -c "while :; do :; done" & done; wait';
     await crashes(
       stage,
       () => commandRelease(stage, 'hang', hang),
