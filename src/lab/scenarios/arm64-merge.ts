@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import { arm64Guest } from '../arm64/index.ts';
 import { findEmulator } from '../machine/emulator.ts';
 import { ACTIVATION_FILE } from '../stage.ts';
+import { arm64Guest } from '../stand-in/arm64.ts';
 import { overwriteAndRead } from './overwrite.ts';
 import type { Scenario } from './types.ts';
 
