@@ -29,7 +29,9 @@ export interface NodeRequest {
   readonly processors?: number;
   /** Files for /oem besides the lab's own. */
   readonly oem: Files;
-  readonly machine?: Partial<Pick<MachineRequest, 'kernel' | 'networks' | 'unplugged' | 'extra'>> & {
+  readonly machine?: Partial<
+    Pick<MachineRequest, 'kernel' | 'firmware' | 'tpm' | 'networks' | 'unplugged' | 'extra'>
+  > & {
     readonly moreDisks?: MachineRequest['disks'];
   };
 }
@@ -45,7 +47,7 @@ export interface LabNode {
   /** The same, any exit code. */
   try(script: string, onOutput?: (text: string) => void): Promise<GuestResult>;
   /** Resolves with this boot once the guest answers. */
-  boot(): Promise<Boot>;
+  boot(timeoutSeconds?: number): Promise<Boot>;
   /** Resolves with the boot that comes after `bootId`, when the guest restarts by itself. */
   bootAfter(bootId: string, timeoutSeconds?: number): Promise<Boot>;
   /** When this boot began: power-on or the last restart, milliseconds of the monotonic clock (performance.now()). */
@@ -156,7 +158,8 @@ function labNode(
     machine,
     stop,
     try: (script, onOutput) => runs(script, onOutput),
-    boot: () => limited(channel.greeting(), BOOT_SECONDS, 'the boot until the node answers'),
+    boot: (timeoutSeconds = BOOT_SECONDS) =>
+      limited(channel.greeting(), timeoutSeconds, 'the boot until the node answers'),
     bootAfter: (bootId, timeoutSeconds = BOOT_SECONDS) =>
       limited(channel.bootAfter(bootId), timeoutSeconds, 'the restart that the node does by itself'),
     bootedAt: () => bootedAt,

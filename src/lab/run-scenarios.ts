@@ -99,7 +99,7 @@ export function lookFurther({
   readonly name: string;
   readonly kept: string;
 }): readonly string[] {
-  const boots = !SCENARIOS.some((scenario) => scenario.name === name && scenario.startedByKernel);
+  const boots = !SCENARIOS.some((scenario) => scenario.name === name && scenario.noBiosLoader);
   return [
     `less -R ${join(kept, 'console.log')}`,
     `less ${join(kept, 'journal.txt')}`,

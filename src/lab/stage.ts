@@ -129,9 +129,9 @@ export class Stage {
     return this.#boot(request, await this.#copy(disk, request));
   }
 
-  /** Boots a node's own disk again, whose machine was ended as pulling the plug does. */
-  async bootAgain(node: LabNode): Promise<LabNode> {
-    return this.#boot(this.#request({}, { name: node.name }), join(node.folder, 'disk.qcow2'));
+  /** Boots a node's own disk again, whose machine has ended, pulled or shut down. */
+  async bootAgain(node: LabNode, more: Partial<Pick<NodeRequest, 'machine'>> = {}): Promise<LabNode> {
+    return this.#boot(this.#request({}, { ...more, name: node.name }), join(node.folder, 'disk.qcow2'));
   }
 
   /**

@@ -47,6 +47,27 @@ test('amd64 machines have a hardware watchdog that resets them', () => {
   expect(text({ architecture: 'arm64', kernel })).not.toContain('i6300esb');
 });
 
+test('a machine with firmware is a board on which only the firmware writes its variables', () => {
+  const firmware = { code: '/ovmf/code.fd', variables: '/lab/variables.fd' };
+  expect(text({ firmware })).toContain('-machine q35,smm=on -global driver=cfi.pflash01,property=secure');
+  expect(text({ firmware })).toContain('unit=0,format=raw,readonly=on,file=/ovmf/code.fd');
+  expect(text({ firmware })).toContain('unit=1,format=raw,file=/lab/variables.fd');
+  expect(text()).not.toMatch(/pflash|q35/);
+});
+
+test('a machine has the TPM whose socket is given, and none without', () => {
+  expect(text({ tpm: '/s/tpm.socket' })).toContain(
+    'socket,id=tpm,path=/s/tpm.socket -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-tis,tpmdev=tpm0',
+  );
+  expect(text()).not.toContain('tpm');
+});
+
+test('a disk can be booted before those that stand before it', () => {
+  const second = { file: '/m', format: 'raw', readOnly: true, first: true } as const;
+  expect(text({ disks: [...request.disks, second] })).toContain('drive=disk1,bootindex=0');
+  expect(text({ disks: [...request.disks, second] })).toContain('drive=disk0,bootindex=1');
+});
+
 test('read-only disks are read-only', () => {
   expect(text({ disks: [...request.disks, { file: '/m', format: 'raw', readOnly: true }] })).toMatch(
     /file=\/m,format=raw,if=none,id=disk1,[^ ]*readonly=on/,

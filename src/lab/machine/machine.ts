@@ -24,16 +24,22 @@ export interface MachineRequest {
   /** MiB. */
   readonly memory: number;
   readonly processors: number;
-  /** Disks in order, the first is booted. */
+  /** Disks in order; they are tried in it, the first is booted. */
   readonly disks: readonly {
     readonly file: string;
     readonly format: 'raw' | 'qcow2';
     readonly readOnly?: boolean;
+    /** Booted before all others, whatever its place. */
+    readonly first?: boolean;
   }[];
   /** amd64 only. */
   readonly cdroms?: readonly string[];
   /** Start this kernel instead of the disk's boot loader; arm64 machines have no other way. */
   readonly kernel?: { readonly image: string; readonly initrd: string; readonly commandLine: string };
+  /** UEFI firmware that enforces Secure Boot instead of the BIOS (amd64): its code, and its variables, which it writes. */
+  readonly firmware?: { readonly code: string; readonly variables: string };
+  /** Socket of a TPM 2.0 (swtpm(8)). */
+  readonly tpm?: string;
   /** Network devices: arguments of -netdev and -device after the first, which is QEMU's user network. */
   readonly networks?: readonly string[];
   /** The user network starts without a cable; `setLink` plugs it in. */
@@ -74,12 +80,14 @@ export function machineArguments(request: MachineRequest): string[] {
   // The arm64 board has no screen here and no firmware: its guests are started by their kernel.
   // A hardware watchdog, as server boards have one: it resets the machine when nobody has fed it for too long.
   const watchdog = ['-device', 'i6300esb', '-action', 'watchdog=reset'];
-  const board = arm ? ['-machine', 'virt'] : ['-machine', 'pc', '-vga', 'std', ...watchdog];
-  const drives = request.disks.flatMap(({ file, format, readOnly }, index) => [
+  const { firmware, tpm } = request;
+  const pc = firmware === undefined ? ['-machine', 'pc'] : firmwareArguments(firmware);
+  const board = arm ? ['-machine', 'virt'] : [...pc, '-vga', 'std', ...watchdog];
+  const drives = request.disks.flatMap(({ file, format, readOnly, first }, index) => [
     '-drive',
     `file=${file},format=${format},if=none,id=disk${index},cache=unsafe${readOnly ? ',readonly=on' : ''}`,
     '-device',
-    `virtio-blk-pci,drive=disk${index},bootindex=${index + 1}`,
+    `virtio-blk-pci,drive=disk${index},bootindex=${first ? 0 : index + 1}`,
   ]);
   const cdroms = (request.cdroms ?? []).flatMap((file, index) => [
     '-drive',
@@ -110,6 +118,7 @@ export function machineArguments(request: MachineRequest): string[] {
     '-device',
     'virtio-net-pci,netdev=net0,id=nic0',
     ...(request.networks ?? []),
+    ...(tpm === undefined ? [] : tpmDevice(tpm)),
     '-device',
     'virtio-rng-pci',
     '-chardev',
@@ -128,6 +137,31 @@ export function machineArguments(request: MachineRequest): string[] {
     'chardev=qmp,mode=control',
     ...(request.unplugged ? ['-S'] : []),
     ...(request.extra ?? []),
+  ];
+}
+
+/** A board whose flash only the firmware writes, from system management mode (edk2, OvmfPkg/README, "SMM support"). */
+function firmwareArguments({ code, variables }: NonNullable<MachineRequest['firmware']>): string[] {
+  return [
+    '-machine',
+    'q35,smm=on',
+    '-global',
+    'driver=cfi.pflash01,property=secure,value=on',
+    '-drive',
+    `if=pflash,unit=0,format=raw,readonly=on,file=${code}`,
+    '-drive',
+    `if=pflash,unit=1,format=raw,file=${variables}`,
+  ];
+}
+
+function tpmDevice(socket: string): string[] {
+  return [
+    '-chardev',
+    `socket,id=tpm,path=${socket}`,
+    '-tpmdev',
+    'emulator,id=tpm0,chardev=tpm',
+    '-device',
+    'tpm-tis,tpmdev=tpm0',
   ];
 }
 

@@ -18,6 +18,8 @@ const HINTS: Readonly<Record<string, string>> = {
   debugfs: 'install it: apt-get install -y e2fsprogs',
   'mkfs.ext4': 'install it: apt-get install -y e2fsprogs',
   xz: 'install it: apt-get install -y xz-utils',
+  unshare: 'install it: apt-get install -y util-linux',
+  chroot: 'install it: apt-get install -y coreutils',
   mmdebstrap: 'install it: apt-get install -y mmdebstrap',
 };
 

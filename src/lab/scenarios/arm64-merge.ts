@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import { arm64Guest } from '../arm64/index.ts';
 import { findEmulator } from '../machine/emulator.ts';
 import { ACTIVATION_FILE } from '../stage.ts';
+import { arm64Guest } from '../stand-in/arm64.ts';
 import { overwriteAndRead } from './overwrite.ts';
 import type { Scenario } from './types.ts';
 
@@ -9,7 +9,7 @@ export const arm64Merge: Scenario = {
   name: 'arm64-merge',
   sentence:
     "an arm64 Debian guest that stands in for a Kairos core image (kairos-agent and Kairos' settings of systemd-sysext are real; immucore, the boot loader and the provider's start are not there): the activation brings the arm64 extension, systemd merges it under Kairos' image policy with dm-verity in use, its programs run, overwritten bytes are not served",
-  startedByKernel: true,
+  noBiosLoader: true,
   async run(stage) {
     const image = stage.image('arm64');
     const { context } = stage.lab;

@@ -48,3 +48,12 @@ node_ready "$(hostname | tr A-Z a-z)"`;
 export const THREE_CHECKS = `su - root -c 'systemd-sysext status | grep provider-kairos'
 k3s --version | grep '^k3s version v'
 k3s kubectl get nodes | grep -E '^'"$(hostname | tr A-Z a-z)"' +Ready '`;
+
+/** A script in which a change makes systemd refuse the merge, of this very merge and not of one before it. */
+export function refused(stage: Stage, change: string): string {
+  return `${change}
+cursor=$(journalctl -b -n 0 --show-cursor --no-pager | sed -n 's/^-- cursor: //p')
+systemctl restart systemd-sysext && exit 1
+[ ! -e /usr/lib/extension-release.d/extension-release.${stage.extensionName} ]
+journalctl -b -u systemd-sysext --after-cursor="$cursor" --no-pager -o cat | grep -iE 'policy|signature|required key'`;
+}

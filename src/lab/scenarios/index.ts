@@ -30,6 +30,7 @@ import { slowMerge } from './slow-merge.ts';
 import { standardImage } from './standard-image.ts';
 import { strictTrust } from './strict.ts';
 import { tamperedFile } from './tampered.ts';
+import { trustedBoot } from './trusted-boot.ts';
 import { serverAndAgent } from './two-nodes.ts';
 import type { Scenario } from './types.ts';
 import { unprivilegedUser } from './unprivileged.ts';
@@ -73,4 +74,5 @@ export const SCENARIOS: readonly Scenario[] = [
   freshInstall,
   standardImage,
   arm64Merge,
+  trustedBoot,
 ];

@@ -4,6 +4,7 @@ import type { Release } from '../../release/types.ts';
 import { tool } from '../machine/programs.ts';
 import { ACTIVATION_FILE } from '../stage.ts';
 import { variantRelease } from '../variant.ts';
+import { refused } from './common.ts';
 import type { Scenario } from './types.ts';
 
 export const strictTrust: Scenario = {
@@ -57,21 +58,11 @@ export const strictTrust: Scenario = {
 dmsetup table --target verity | grep -F ' ${signed.rootHash} '
 [ ! -e /run/extensions/${stage.extensionName}.sysext.roothash ]`,
     );
-    // Of this very merge, not of one before it.
-    const refused = (what: string, change: string) =>
-      stage.prove(
-        what,
-        node,
-        `${change}
-cursor=$(journalctl -b -n 0 --show-cursor --no-pager | sed -n 's/^-- cursor: //p')
-systemctl restart systemd-sysext && exit 1
-[ ! -e /usr/lib/extension-release.d/extension-release.${stage.extensionName} ]
-journalctl -b -u systemd-sysext --after-cursor="$cursor" --no-pager -o cat | grep -iE 'policy|signature|required key'`,
-      );
+    const refuses = (what: string, change: string) => stage.prove(what, node, refused(stage, change));
     const certificate = `/etc/verity.d/${stage.extensionName}.crt`;
     await node.run('systemctl stop k3s');
-    await refused('refused without the certificate', `mv ${certificate} /run/kept.crt`);
-    await refused(
+    await refuses('refused without the certificate', `mv ${certificate} /run/kept.crt`);
+    await refuses(
       "refused with another's certificate",
       `echo ${Buffer.from(other.pem).toString('base64')} | base64 -d >${certificate}`,
     );
@@ -82,13 +73,13 @@ journalctl -b -u systemd-sysext --after-cursor="$cursor" --no-pager -o cat | gre
 ln -sfn /run/sextant-lab/${name}.raw ${link}`;
     const [foreignImage] = foreign.release.images;
     if (foreignImage === undefined) throw new Error('the release of the other key has no image');
-    await refused(
+    await refuses(
       "the same extension with another's signature is refused, with the certificate there",
       `cp /run/kept.crt ${certificate}
 readlink -f ${link} >/run/sextant-lab/signed
 ${instead('foreign', 'foreign', foreignImage)}`,
     );
-    await refused(
+    await refuses(
       'the same extension without a signature is refused, with the certificate there',
       `rm /run/sextant-lab/foreign.raw
 ${instead('unsigned', 'release', stage.amd64)}`,

@@ -5,7 +5,7 @@ export interface Scenario {
   readonly name: string;
   /** What it shows, and no more than that. */
   readonly sentence: string;
-  /** Its guests' disks have no boot loader: `sextant lab up --disk` cannot start what it leaves. */
-  readonly startedByKernel?: boolean;
+  /** Its guests' disks have no boot loader that a BIOS finds: `sextant lab up --disk` cannot start what it leaves. */
+  readonly noBiosLoader?: boolean;
   run(stage: Stage): Promise<void>;
 }

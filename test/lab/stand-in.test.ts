@@ -2,9 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { cpioArchive, loadableModules, moduleDependencies } from '../../src/lab/arm64/initramfs.ts';
 import type { Lab } from '../../src/lab/lab.ts';
 import { Stage } from '../../src/lab/stage.ts';
+import { cpioArchive, loadableModules, moduleDependencies } from '../../src/lab/stand-in/initramfs.ts';
 import { withTemporaryFolder } from '../../src/support/files.ts';
 
 const { signal } = new AbortController();

@@ -37,8 +37,8 @@ export function moduleDependencies(module: Buffer): string[] {
   return names.split(',').filter((name) => name !== '');
 }
 
-/** Modules are named with dashes or underscores, and mean the same. */
-const moduleName = (file: string) =>
+/** The name of a module from its file's; with dashes or underscores it means the same. */
+export const moduleName = (file: string) =>
   basename(file)
     .replace(/\.ko.*$/, '')
     .replaceAll('-', '_');

@@ -1,17 +1,15 @@
-import { copyFile, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { derivedUuid } from '../../image/dps.ts';
-import { encodeGpt, type GptPartition } from '../../image/gpt.ts';
 import { builtFolder } from '../../sources/built.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
-import { PROGRAMS } from '../core/programs.ts';
 import { SUITE } from '../machine/debian.ts';
 import type { MachineRequest } from '../machine/machine.ts';
-import { checkPrograms, tool } from '../machine/programs.ts';
+import { checkPrograms } from '../machine/programs.ts';
+import { MIB, makeDisk, partition } from './disk.ts';
 import { INIT } from './init.ts';
 import { initramfs, loadableModules } from './initramfs.ts';
-import { FILES, LINKS, makeArm64Root, PACKAGES } from './root.ts';
+import { FOLDERS, files, LINKS, makeStandInRoot, PACKAGES, rootKey, type StandIn } from './root.ts';
 
 /** Raised when the steps that make the guest change. */
 const RECIPE = 1;
@@ -29,13 +27,16 @@ const MODULES = [
   'dm_verity',
 ];
 
-const MIB = 1024 ** 2;
-/** Linux filesystem data (Discoverable Partitions Specification). */
-const LINUX_DATA = '0fc63daf-8483-4772-8e79-3d69d8477de4';
-
-function partition(label: string, offset: number, size: number): GptPartition {
-  return { typeUuid: LINUX_DATA, uuid: derivedUuid(label), label, offset, size, flags: 0n };
-}
+const ROOT: StandIn = {
+  architecture: 'arm64',
+  packages: ['linux-image-arm64', 'busybox-static', ...PACKAGES],
+  programs: ['kairos-agent'],
+  // Kairos' services for the stages, and its settings of systemd-sysext.
+  configuration: ['09_systemd_services.yaml', '99_sysext.yaml'],
+  files: files('arm64'),
+  links: LINKS,
+  folders: FOLDERS,
+};
 
 /** The partitions that the guest has of a Kairos node's, in the order in which its init mounts them: /oem, and the root. */
 export const PARTITIONS = [
@@ -55,26 +56,22 @@ export interface Arm64Guest {
  * systemd-sysext; no immucore, no boot loader, root writable. Made without running any arm64 program; cached by what it is made from.
  */
 export async function arm64Guest(context: Context): Promise<Arm64Guest> {
-  const { 'kairos-agent': agent, 'kairos-init': configuration } = PROGRAMS;
-  const key = {
-    kind: 'lab-arm64',
-    recipe: RECIPE,
-    suite: SUITE,
-    packages: PACKAGES,
-    programs: [agent, configuration],
-    files: FILES,
-    links: LINKS,
-    modules: MODULES,
-    init: INIT,
-  };
+  const key = { kind: 'lab-arm64', recipe: RECIPE, root: rootKey(ROOT), modules: MODULES, init: INIT };
   const folder = await builtFolder(context, key, async (made) => {
     await checkPrograms(['mmdebstrap', 'mkfs.ext4', 'xz']);
     const work = join(made, 'work');
     await mkdir(work);
     const root = join(work, 'root');
-    await makeArm64Root(root, work, context);
+    await makeStandInRoot(root, work, ROOT, context);
     await takeKernel(root, made, context.signal);
-    await makeDisk(root, join(made, 'disk.raw'), context.signal);
+    await makeDisk(
+      join(made, 'disk.raw'),
+      'sextant-lab-arm64',
+      DISK_SIZE,
+      PARTITIONS,
+      { COS_ACTIVE: root },
+      context.signal,
+    );
     await rm(work, { recursive: true, force: true });
   });
   return {
@@ -99,24 +96,4 @@ async function takeKernel(root: string, to: string, signal: AbortSignal): Promis
   await writeFile(join(to, 'initrd'), initramfs(busybox, loaded, INIT));
   await rm(modules, { recursive: true });
   await rm(join(root, 'boot'), { recursive: true });
-}
-
-async function makeDisk(root: string, disk: string, signal: AbortSignal): Promise<void> {
-  const { primary, backup } = encodeGpt({
-    diskUuid: derivedUuid('sextant-lab-arm64'),
-    diskSize: DISK_SIZE,
-    partitions: PARTITIONS,
-  });
-  const file = await open(disk, 'w');
-  try {
-    await file.write(primary, 0, primary.length, 0);
-    await file.write(backup, 0, backup.length, DISK_SIZE - backup.length);
-  } finally {
-    await file.close();
-  }
-  for (const { label, offset, size } of PARTITIONS) {
-    const filled = label === 'COS_ACTIVE' ? ['-d', root] : [];
-    const place = ['-E', `offset=${offset}`, disk, `${size / 1024}k`];
-    await tool('mkfs.ext4', ['-q', '-F', '-L', label, ...filled, ...place], signal);
-  }
 }
