@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { REFUSED_START } from '../../src/lab/scenarios/trusted-boot.ts';
 import {
   COMMAND_LINE,
   foldersOf,
@@ -48,4 +49,13 @@ test('the TPM is a TPM 2.0 that ends with its machine', () => {
   expect(words.join(' ')).toContain('--tpmstate dir=/lab/tpm --ctrl type=unixio,path=/s/tpm.socket');
   expect(words).toContain('--tpm2');
   expect(words).toContain('--terminate');
+});
+
+test('what the firmware says of an image that it refuses is told from what it says of one that is not there', () => {
+  const device = 'Boot0001 "UEFI Misc Device" from PciRoot(0x0)/Pci(0x4,0x0)';
+  expect(
+    REFUSED_START.test(`BdsDxe: loading ${device}\nBdsDxe: failed to load ${device}: Access Denied\r`),
+  ).toBe(true);
+  expect(REFUSED_START.test(`BdsDxe: failed to load ${device}: Not Found\r`)).toBe(false);
+  expect(REFUSED_START.test('BdsDxe: failed to load x\nmount: Access Denied')).toBe(false);
 });

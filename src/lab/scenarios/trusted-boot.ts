@@ -199,7 +199,7 @@ ${merged(stage, signed)}`,
 }
 
 /** What the firmware says of an image whose signature it does not take (edk2, MdeModulePkg/Library/UefiBootManagerLib/BmMessage.c). */
-const REFUSED_START = /BdsDxe: failed to (load|start) [^\n]*: (Access Denied|Security Violation)/;
+export const REFUSED_START = /BdsDxe: failed to (load|start) [^\n]*: (Access Denied|Security Violation)/;
 
 async function laterBoot(stage: Stage, node: LabNode, signed: BuiltRelease) {
   await node.boot(BOOT_SECONDS);
