@@ -1,10 +1,8 @@
 // What the decision before the merge adds to a boot: the compiled program in a node's folder as its root, beside a program that does nothing
 // there; and what a boot writes to the disk, on a real ext4 whose every write is noted. Needs root, busybox-static, loop devices and FUSE.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { loggedDisk } from '../test/logged-disk.ts';
 import { runChrooted, withPrograms } from '../test/node/chrooted.ts';
 import {
   forgetGoodNode,
@@ -14,6 +12,7 @@ import {
   turnedOff,
   upgraded,
 } from '../test/node/life/played-node.ts';
+import { diskOf, onLoggedDisk } from '../test/node/logged-node.ts';
 
 const PAIRS = 30;
 
@@ -55,19 +54,8 @@ function time(name: string, node: PlayedNode, after: () => void): void {
 
 /** Bytes, writes and flushes of boots, each with the kernel's own commits of the file system before the next. */
 async function written(name: string, node: PlayedNode, after: () => void): Promise<void> {
-  const work = mkdtempSync(join(tmpdir(), 'sextant-bench-disk-'));
-  const disk = join(node.root, 'disk');
-  mkdirSync(disk);
-  for (const folder of ['opt', 'var']) {
-    cpSync(join(node.root, folder), join(work, 'content', folder), {
-      recursive: true,
-      verbatimSymlinks: true,
-    });
-    rmSync(join(node.root, folder), { recursive: true });
-    symlinkSync(`/disk/${folder}`, join(node.root, folder));
-  }
-  mkdirSync(join(work, 'log'));
-  const logged = await loggedDisk(join(work, 'content'), disk, join(work, 'log'));
+  const logged = await onLoggedDisk(node);
+  const disk = diskOf(node);
   const ranges: (readonly [number, number])[] = [];
   try {
     for (let boot = 0; boot < 5; boot++) {
@@ -80,7 +68,6 @@ async function written(name: string, node: PlayedNode, after: () => void): Promi
     }
   } finally {
     const { entries } = await logged.close();
-    rmSync(work, { recursive: true });
     const of = ranges.map(([from, to]) => entries.slice(from, to));
     const bytes = of.map((some) => some.reduce((sum, { data }) => sum + data.length, 0));
     const writes = of.map((some) => some.filter(({ data }) => data.length > 0).length);
@@ -102,8 +89,8 @@ function asNow(node: PlayedNode): () => void {
   const kept = join(node.root, 'kept');
   cpSync(join(node.root, 'opt/sextant/records'), kept, { recursive: true });
   return () => {
-    const folder = existsSync(join(node.root, 'disk')) ? 'disk/opt' : 'opt';
-    const records = join(node.root, folder, 'sextant/records');
+    const folder = existsSync(diskOf(node)) ? diskOf(node) : node.root;
+    const records = join(folder, 'opt/sextant/records');
     rmSync(records, { recursive: true });
     cpSync(kept, records, { recursive: true });
   };

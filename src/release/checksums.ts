@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { SextantError } from '../support/errors.ts';
 import { fileDigest } from '../support/files.ts';
 
+/** Name of the file with the digests of all others of a release. */
+export const SUMS = 'SHA256SUMS';
+
 /** Text of a SHA256SUMS file (sha256sum(1), binary mode mark left out), sorted by name. */
 export function checksumsText(files: Readonly<Record<string, string>>): string {
   return Object.entries(files)
@@ -38,7 +41,7 @@ export async function checkedSums(
   folder: string,
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
-  const file = join(folder, 'SHA256SUMS');
+  const file = join(folder, SUMS);
   const sums = parseSums(await readFile(file, 'utf8'), file);
   for (const [name, expected] of sums) {
     const found = await fileDigest(join(folder, name), signal).catch((error: NodeJS.ErrnoException) => {

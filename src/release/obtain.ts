@@ -7,10 +7,8 @@ import { SextantError } from '../support/errors.ts';
 import { sha256 } from '../support/files.ts';
 import { redact } from '../support/http.ts';
 import { isAddress, isRegistryPlace } from './address.ts';
-import { parseSums } from './checksums.ts';
+import { parseSums, SUMS } from './checksums.ts';
 import { pullRelease } from './registry/release.ts';
-
-const SUMS = 'SHA256SUMS';
 
 /**
  * The folder of a release: a local one as it is, one at an address (of its folder or of its release.json) or in a registry fetched into the

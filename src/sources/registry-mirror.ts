@@ -24,24 +24,20 @@ export function registryMirrors(
   context: AskContext,
 ): (url: string, sha256: string) => Promise<PinnedPlace | undefined> {
   const { clock = systemClock } = context;
-  const logins = new Map<string, { readonly since: number; readonly headers: PinnedPlace['headers'] }>();
-  const asking = new Map<string, Promise<PinnedPlace['headers']>>();
+  const logins = new Map<
+    string,
+    { readonly since: number; readonly headers: Promise<PinnedPlace['headers']> }
+  >();
 
-  const login = async (base: string): Promise<PinnedPlace['headers']> => {
+  const login = (base: string): Promise<PinnedPlace['headers']> => {
     const known = logins.get(base);
     if (known !== undefined && clock.now() - known.since < LOGIN_MS) return known.headers;
-    let asked = asking.get(base);
-    if (asked === undefined) {
-      const since = clock.now();
-      asked = authorization(`${base}/tags/list`, { ...context, mirrors: [] })
-        .then((headers) => {
-          logins.set(base, { since, headers });
-          return headers;
-        })
-        .finally(() => asking.delete(base));
-      asking.set(base, asked);
-    }
-    return asked;
+    const headers = authorization(`${base}/tags/list`, { ...context, mirrors: [] });
+    const asked = { since: clock.now(), headers };
+    logins.set(base, asked);
+    // One that failed is asked for again.
+    headers.catch(() => logins.get(base) === asked && logins.delete(base));
+    return headers;
   };
 
   return async (url, sha256) => {

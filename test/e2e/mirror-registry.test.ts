@@ -13,6 +13,7 @@ import {
 } from '../release/registry/real-registry.ts';
 import { type Ended, startSextant } from '../sextant.ts';
 import { startServer, type TestServer } from '../sources/server.ts';
+import { closed, NO_PROXIES } from './closed.ts';
 import { downloaded, makeSmallRecipe, mirroredTo, releaseFiles } from './small-recipe.ts';
 
 // A closed network with a registry and nothing else: Debian's docker-registry, filled outside by `sextant mirror`.
@@ -27,16 +28,12 @@ let registry: RealRegistry;
 let recipe: string;
 let command: readonly string[];
 
-/** For a shell in a namespace with nothing but a loopback, on which the registry runs, or nothing does. */
-const closed = (server: readonly string[] = []) => [
-  'unshare',
-  ...(process.getuid?.() === 0 ? [] : ['--map-root-user']),
-  '--net',
-  'sh',
-  '-c',
-  `ip link set lo up; ${server.length === 0 ? '' : `${server.map((word) => `'${word}'`).join(' ')} >/dev/null 2>&1 & sleep 2; `}"$@"; code=$?; kill $! 2>/dev/null; exit $code`,
-  'closed',
-];
+/** The registry runs beside the command, and ends with it. */
+const withRegistry = () =>
+  closed(
+    `${command.map((word) => `'${word}'`).join(' ')} >/dev/null 2>&1 & sleep 2`,
+    '"$@"; code=$?; kill $! 2>/dev/null; exit $code',
+  );
 
 const run = (
   at: string,
@@ -45,12 +42,7 @@ const run = (
 ): Promise<Ended> =>
   startSextant(args, {
     cwd: at,
-    env: {
-      SEXTANT_CACHE: options.cache ?? cacheFolder(),
-      ...Object.fromEntries(
-        ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].map((name) => [name, '']),
-      ),
-    },
+    env: { SEXTANT_CACHE: options.cache ?? cacheFolder(), ...NO_PROXIES },
     ...(options.wrap === undefined ? {} : { wrap: options.wrap }),
   }).ended;
 const done = (ended: Ended) => {
@@ -133,7 +125,7 @@ test('with an empty cache and no network but the registry, the recipe that oras 
     `http://127.0.0.1:${PORT}/v2/acme/mirror/blobs/sha256:${images[0].sha256}`,
   );
   await registry.close();
-  const inside = { cache: join(folder, 'cache-inside'), wrap: closed(command) };
+  const inside = { cache: join(folder, 'cache-inside'), wrap: withRegistry() };
   const began = await run(join(at, 'recipe'), ['build'], inside);
   // The same release is fetched back out of the registry, and the catalog is checked there, without any other network.
   const trust = join(recipe, 'catalog.pub');
@@ -168,7 +160,7 @@ test('without the registry nothing is built there: the network is closed indeed'
   judge('oras', ['pull', '--plain-http', `${MIRROR}:recipe`, '--output', at]);
   const ended = await run(join(at, 'recipe'), ['build'], {
     cache: join(folder, 'cache-none'),
-    wrap: closed(),
+    wrap: closed(':'),
   });
   expect(ended.code).toBe(6);
   expect(ended.stderr).toContain(`127.0.0.1:${PORT}`);

@@ -8,6 +8,7 @@ import { cacheFolder } from '../../src/support/context.ts';
 import { sha256 } from '../../src/support/files.ts';
 import { type Ended, startSextant } from '../sextant.ts';
 import { startServer, type TestServer } from '../sources/server.ts';
+import { closed, NO_PROXIES } from './closed.ts';
 import { downloaded, makeSmallRecipe, mirroredTo, releaseFiles } from './small-recipe.ts';
 
 // A closed network: what `sextant mirror` filled outside is all there is inside, in a network namespace without any way out.
@@ -18,17 +19,6 @@ let folder: string;
 let outside: TestServer;
 let recipe: string;
 let mirror: string;
-
-/** Commands for a shell in a namespace of its own with nothing but a loopback; as a person without rights has it, too. */
-const closed = (script: string) => [
-  'unshare',
-  ...(process.getuid?.() === 0 ? [] : ['--map-root-user']),
-  '--net',
-  'sh',
-  '-c',
-  `ip link set lo up; ${script}; exec "$@"`,
-  'closed',
-];
 
 const run = (
   at: string,
@@ -43,10 +33,7 @@ const run = (
         ? {}
         : {
             GOPROXY: 'https://proxy.golang.org',
-            HTTP_PROXY: '',
-            HTTPS_PROXY: '',
-            http_proxy: '',
-            https_proxy: '',
+            ...NO_PROXIES,
           }),
     },
     ...(options.wrap === undefined ? {} : { wrap: options.wrap }),

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { findEmulator } from '../machine/emulator.ts';
 import { ACTIVATION_FILE } from '../stage.ts';
 import { arm64Guest } from '../stand-in/arm64.ts';
+import { UNTIL_ACTIVATED } from './common.ts';
 import { overwriteAndRead } from './overwrite.ts';
 import type { Scenario } from './types.ts';
 
@@ -43,12 +44,7 @@ systemctl show --property=Environment systemd-sysext | grep -F '/usr/local/src:/
     await stage.prove(
       'the activation downloaded, pinned and merged it, as on a core node',
       node,
-      `state=
-until [ "$state" = ready ]; do
-  sleep 1
-  state=$(cat /run/sextant/state 2>/dev/null || true)
-  case $state in refused*) echo "$state"; exit 1 ;; esac
-done
+      `${UNTIL_ACTIVATED}
 sh /run/sextant/activate status | tee /run/sextant-lab/status
 grep -x 'merged: yes' /run/sextant-lab/status
 grep -x 'dm-verity: in use' /run/sextant-lab/status

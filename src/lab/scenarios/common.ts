@@ -1,5 +1,7 @@
+import type { ReleasedImage } from '../../release/types.ts';
 import type { LabNode } from '../node.ts';
 import type { Stage } from '../stage.ts';
+import type { BuiltRelease } from '../variant.ts';
 
 /** A pod of the image that the extension carries along; the program prints its arguments and ends. */
 const POD = `apiVersion: v1
@@ -56,4 +58,31 @@ cursor=$(journalctl -b -n 0 --show-cursor --no-pager | sed -n 's/^-- cursor: //p
 systemctl restart systemd-sysext && exit 1
 [ ! -e /usr/lib/extension-release.d/extension-release.${stage.extensionName} ]
 journalctl -b -u systemd-sysext --after-cursor="$cursor" --no-pager -o cat | grep -iE 'policy|signature|required key'`;
+}
+
+/** Shell lines that wait until the activation has merged what it brings, and fail when it is refused. */
+export const UNTIL_ACTIVATED = `state=
+until [ "$state" = ready ]; do
+  sleep 1
+  state=$(cat /run/sextant/state 2>/dev/null || true)
+  case $state in refused*) echo "$state"; exit 1 ;; esac
+done`;
+
+/** Shell lines that fetch a release's extension from where its folder is served, as `name`, and link it in the place of the one that is. */
+export function linkInstead(
+  { extensionName }: Stage,
+  name: string,
+  url: string,
+  { file, sha256 }: Pick<ReleasedImage, 'file' | 'sha256'>,
+): string {
+  return `curl -sf -o /run/sextant-lab/${name}.raw '${url}/${encodeURIComponent(file)}'
+[ "$(sha256sum </run/sextant-lab/${name}.raw)" = '${sha256}  -' ]
+ln -sfn /run/sextant-lab/${name}.raw /run/extensions/${extensionName}.sysext.raw`;
+}
+
+/** The one image that a variant of the lab's release has. */
+export function imageOf({ folder, release }: BuiltRelease): ReleasedImage {
+  const [image] = release.images;
+  if (image === undefined) throw new Error(`the release in ${folder} has no image`);
+  return image;
 }

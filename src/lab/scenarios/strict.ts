@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Release } from '../../release/types.ts';
 import { tool } from '../machine/programs.ts';
 import { ACTIVATION_FILE } from '../stage.ts';
 import { variantRelease } from '../variant.ts';
-import { refused } from './common.ts';
+import { imageOf, linkInstead, refused } from './common.ts';
 import type { Scenario } from './types.ts';
 
 export const strictTrust: Scenario = {
@@ -67,22 +66,16 @@ dmsetup table --target verity | grep -F ' ${signed.rootHash} '
       `echo ${Buffer.from(other.pem).toString('base64')} | base64 -d >${certificate}`,
     );
     const link = `/run/extensions/${stage.extensionName}.sysext.raw`;
-    const instead = (name: string, path: string, { file, sha256 }: Release['images'][number]) =>
-      `curl -sf -o /run/sextant-lab/${name}.raw '${server.guestUrl}/${path}/${encodeURIComponent(file)}'
-[ "$(sha256sum </run/sextant-lab/${name}.raw)" = '${sha256}  -' ]
-ln -sfn /run/sextant-lab/${name}.raw ${link}`;
-    const [foreignImage] = foreign.release.images;
-    if (foreignImage === undefined) throw new Error('the release of the other key has no image');
     await refuses(
       "the same extension with another's signature is refused, with the certificate there",
       `cp /run/kept.crt ${certificate}
 readlink -f ${link} >/run/sextant-lab/signed
-${instead('foreign', 'foreign', foreignImage)}`,
+${linkInstead(stage, 'foreign', `${server.guestUrl}/foreign`, imageOf(foreign))}`,
     );
     await refuses(
       'the same extension without a signature is refused, with the certificate there',
       `rm /run/sextant-lab/foreign.raw
-${instead('unsigned', 'release', stage.amd64)}`,
+${linkInstead(stage, 'unsigned', `${server.guestUrl}/release`, stage.amd64)}`,
     );
     await stage.prove(
       'merged again once the signed one is back',

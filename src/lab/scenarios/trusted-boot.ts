@@ -10,7 +10,7 @@ import { FOREIGN_MARK, makeMedia } from '../trusted-boot/medium.ts';
 import { type BootTools, bootTools } from '../trusted-boot/tools.ts';
 import { startTpm, type Tpm } from '../trusted-boot/tpm.ts';
 import { type BuiltRelease, variantRelease } from '../variant.ts';
-import { refused } from './common.ts';
+import { imageOf, linkInstead, refused, UNTIL_ACTIVATED } from './common.ts';
 import type { Scenario } from './types.ts';
 
 /** The strict activation brings its certificate as a file; this takes it away again before the merge, so that only the firmware's is left. */
@@ -147,12 +147,7 @@ ${ONLY_FIRMWARE}`,
   await stage.prove(
     'the activation downloaded it, and it is merged under the strict policy, its signature checked by the kernel',
     node,
-    `state=
-until [ "$state" = ready ]; do
-  sleep 1
-  state=$(cat /run/sextant/state 2>/dev/null || true)
-  case $state in refused*) echo "$state"; exit 1 ;; esac
-done
+    `${UNTIL_ACTIVATED}
 ${ONLY_FIRMWARE}
 ${merged(stage, signed)}
 k3s --version | grep '^k3s version v'`,
@@ -166,8 +161,6 @@ async function refusal(
   foreign: BuiltRelease,
   url: string,
 ) {
-  const [image] = foreign.release.images;
-  if (image === undefined) throw new Error('the release of the other key has no image');
   const link = `/run/extensions/${stage.extensionName}.sysext.raw`;
   await stage.prove(
     'an extension signed by a key that is not in db is refused',
@@ -175,9 +168,7 @@ async function refusal(
     refused(
       stage,
       `readlink -f ${link} >/run/sextant-lab/signed
-curl -sf -o /run/sextant-lab/foreign.raw '${url}/${encodeURIComponent(image.file)}'
-[ "$(sha256sum </run/sextant-lab/foreign.raw)" = '${image.sha256}  -' ]
-ln -sfn /run/sextant-lab/foreign.raw ${link}`,
+${linkInstead(stage, 'foreign', url, imageOf(foreign))}`,
     ),
   );
   await stage.prove(

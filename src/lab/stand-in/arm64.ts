@@ -1,15 +1,22 @@
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { builtFolder } from '../../sources/built.ts';
 import type { Context } from '../../support/context.ts';
-import { SextantError } from '../../support/errors.ts';
-import { SUITE } from '../machine/debian.ts';
 import type { MachineRequest } from '../machine/machine.ts';
 import { checkPrograms } from '../machine/programs.ts';
 import { MIB, makeDisk, partition } from './disk.ts';
 import { INIT } from './init.ts';
 import { initramfs, loadableModules } from './initramfs.ts';
-import { FOLDERS, files, LINKS, makeStandInRoot, PACKAGES, rootKey, type StandIn } from './root.ts';
+import {
+  FOLDERS,
+  files,
+  LINKS,
+  makeStandInRoot,
+  PACKAGES,
+  rootKey,
+  type StandIn,
+  takeVmlinuz,
+} from './root.ts';
 
 /** Raised when the steps that make the guest change. */
 const RECIPE = 1;
@@ -86,14 +93,9 @@ export async function arm64Guest(context: Context): Promise<Arm64Guest> {
 
 /** Moves the kernel out of the root, with an initramfs that loads all its modules that the guest needs. */
 async function takeKernel(root: string, to: string, signal: AbortSignal): Promise<void> {
-  const modules = join(root, 'usr/lib/modules');
-  const [version] = await readdir(modules);
-  if (version === undefined)
-    throw new SextantError('tool', `Debian ${SUITE} for arm64 came without a kernel`);
-  await copyFile(join(root, 'boot', `vmlinuz-${version}`), join(to, 'vmlinuz'));
+  const { modules } = await takeVmlinuz(root, to, 'arm64');
   const busybox = await readFile(join(root, 'usr/bin/busybox'));
-  const loaded = await loadableModules(join(modules, version), MODULES, signal);
+  const loaded = await loadableModules(modules, MODULES, signal);
   await writeFile(join(to, 'initrd'), initramfs(busybox, loaded, INIT));
-  await rm(modules, { recursive: true });
-  await rm(join(root, 'boot'), { recursive: true });
+  await rm(join(root, 'usr/lib/modules'), { recursive: true });
 }

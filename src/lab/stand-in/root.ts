@@ -1,4 +1,4 @@
-import { copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { goBuilder } from '../../sources/go-module/index.ts';
 import type { Architecture } from '../../support/architecture.ts';
@@ -115,4 +115,19 @@ export async function makeStandInRoot(
   await go.copyModule(PROGRAMS['kairos-init'], source);
   for (const name of standIn.configuration)
     await copyFile(join(source, 'pkg/bundled/cloudconfigs', name), join(root, 'system/oem', name));
+}
+
+/** Moves the kernel out of a root: its image to `vmlinuz` in the folder `to`. Gives its version and the folder of its modules, which stay. */
+export async function takeVmlinuz(
+  root: string,
+  to: string,
+  architecture: Architecture,
+): Promise<{ readonly version: string; readonly modules: string }> {
+  const folder = join(root, 'usr/lib/modules');
+  const [version] = await readdir(folder);
+  if (version === undefined)
+    throw new SextantError('tool', `Debian ${SUITE} for ${architecture} came without a kernel`);
+  await copyFile(join(root, 'boot', `vmlinuz-${version}`), join(to, 'vmlinuz'));
+  await rm(join(root, 'boot'), { recursive: true });
+  return { version, modules: join(folder, version) };
 }

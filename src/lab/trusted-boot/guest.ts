@@ -1,13 +1,20 @@
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { builtFolder } from '../../sources/built.ts';
 import type { Context } from '../../support/context.ts';
-import { SextantError } from '../../support/errors.ts';
 import { inStep } from '../../support/progress.ts';
-import { SUITE } from '../machine/debian.ts';
 import { checkPrograms } from '../machine/programs.ts';
 import { loadableModules, moduleName } from '../stand-in/initramfs.ts';
-import { FOLDERS, files, LINKS, makeStandInRoot, PACKAGES, rootKey, type StandIn } from '../stand-in/root.ts';
+import {
+  FOLDERS,
+  files,
+  LINKS,
+  makeStandInRoot,
+  PACKAGES,
+  rootKey,
+  type StandIn,
+  takeVmlinuz,
+} from '../stand-in/root.ts';
 import type { BootTools } from './tools.ts';
 
 /** Raised when the steps that make the guest change. */
@@ -87,18 +94,12 @@ zstd -q -T0 -9 /tmp/work/initrd.cpio -o /tmp/initrd`;
 
 /** Moves the kernel out of the root and leaves only the modules that the guest needs. Gives its version. */
 async function takeKernel(root: string, to: string, signal: AbortSignal): Promise<string> {
-  const modules = join(root, 'usr/lib/modules');
-  const [version] = await readdir(modules);
-  if (version === undefined)
-    throw new SextantError('tool', `Debian ${SUITE} for amd64 came without a kernel`);
-  await copyFile(join(root, 'boot', `vmlinuz-${version}`), join(to, 'vmlinuz'));
-  const own = join(modules, version);
+  const { version, modules: own } = await takeVmlinuz(root, to, 'amd64');
   const builtIn = new Set((await readFile(join(own, 'modules.builtin'), 'utf8')).split('\n').map(moduleName));
   const wanted = MODULES.filter((name) => !builtIn.has(name));
   const needed = await loadableModules(own, wanted, signal);
   await rm(join(own, 'kernel'), { recursive: true });
   await mkdir(join(own, 'kernel'));
   for (const [name, content] of needed) await writeFile(join(own, 'kernel', `${name}.ko`), content);
-  await rm(join(root, 'boot'), { recursive: true });
   return version;
 }

@@ -44,12 +44,14 @@ export async function startTpm(tools: BootTools, folder: string, signal: AbortSi
   child.on('error', () => {}); // `close` follows.
   const ended = once(child, 'close').catch(() => []);
   const running = () => child.exitCode === null && child.signalCode === null && child.pid !== undefined;
+  const kill = () => child.kill('SIGKILL');
   const stop = async () => {
-    if (running()) child.kill('SIGKILL');
+    signal.removeEventListener('abort', kill);
+    if (running()) kill();
     await ended;
     await rm(sockets, { recursive: true, force: true });
   };
-  signal.addEventListener('abort', () => child.kill('SIGKILL'), { once: true });
+  signal.addEventListener('abort', kill, { once: true });
   const there = () => stat(socket).then(Boolean, () => false);
   for (let tries = 0; !(await there()); tries++) {
     if (!running() || tries === 200) {

@@ -1,4 +1,4 @@
-import type { ReleasePlace } from '../download/address.ts';
+import { isInRegistry, type ReleasePlace } from '../download/address.ts';
 import { Failure } from '../failure.ts';
 
 /**
@@ -6,9 +6,9 @@ import { Failure } from '../failure.ts';
  * of a registry, which is no folder.
  */
 export function listedPlace(catalog: string, address: string): ReleasePlace {
-  if (/^oci(\+http)?:/.test(address)) return { kind: 'registry', release: address };
+  if (isInRegistry(address)) return { kind: 'registry', release: address };
   if (/^https?:\/\//.test(address)) return { kind: 'address', release: `${trimmed(address)}/release.json` };
-  if (/^oci(\+http)?:/.test(catalog))
+  if (isInRegistry(catalog))
     throw new Failure(
       'input',
       `${catalog}: says where the release is relative to a folder (${address}), and it is in a registry`,
@@ -29,15 +29,12 @@ export function mirroredPlace(
   mirror: string,
   { distribution, version }: { readonly distribution: string; readonly version: string },
 ): ReleasePlace {
-  if (/^oci(\+http)?:/.test(mirror))
+  if (isInRegistry(mirror))
     return { kind: 'registry', release: `${mirror}:${version.replace(/[^\w.-]/g, '-')}` };
-  const folder = `${trimmed(mirror)}/releases/${distribution}-${version}`;
-  return mirror.startsWith('/')
-    ? { kind: 'file', release: `${folder}/release.json` }
-    : {
-        kind: 'address',
-        release: `${trimmed(mirror)}/releases/${encodeURIComponent(`${distribution}-${version}`)}/release.json`,
-      };
+  const isFolder = mirror.startsWith('/');
+  const name = `${distribution}-${version}`;
+  const release = `${trimmed(mirror)}/releases/${isFolder ? name : encodeURIComponent(name)}/release.json`;
+  return { kind: isFolder ? 'file' : 'address', release };
 }
 
 function trimmed(address: string): string {

@@ -1,4 +1,5 @@
 import { sha256OfFile } from '../digest.ts';
+import { isInRegistry } from '../download/address.ts';
 import { curlSmall, networkFailure } from '../download/curl.ts';
 import { registryArtifact, registryHeaders } from '../download/registry.ts';
 import { shownAddress } from '../download/shown-address.ts';
@@ -66,7 +67,7 @@ interface Places {
 }
 
 function placesOf(host: Host, address: string): Places {
-  if (!/^oci(\+http)?:/.test(address)) {
+  if (!isInRegistry(address)) {
     const [path = '', query] = address.split('?', 2);
     const signature = query === undefined ? `${path}.sig` : `${path}.sig?${query}`;
     return { catalog: address, signature, headers: [] };

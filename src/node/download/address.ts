@@ -61,7 +61,8 @@ function knownUrl(known: KnownRelease | undefined): string {
   );
 }
 
-function isInRegistry(text: string): boolean {
+/** Whether an address says that it is in a registry. */
+export function isInRegistry(text: string): boolean {
   return /^oci(?:\+http)?:/.test(text);
 }
 

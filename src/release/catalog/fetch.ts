@@ -43,6 +43,15 @@ export async function catalogArtifact(
 }
 
 async function pulledCatalog(place: string, context: Context): Promise<CatalogFolder> {
+  const found = await findPulledCatalog(place, context);
+  if (found !== undefined) return found;
+  throw new SextantError('input', `${place}: holds no ${CATALOG_FILE}`, {
+    hint: 'name a catalog that `sextant mirror --catalog` put there: oci://HOST/REPOSITORY:catalog',
+  });
+}
+
+/** The catalog under a tag of a registry; undefined where what is there holds none. */
+export async function findPulledCatalog(place: string, context: Context): Promise<CatalogFolder | undefined> {
   const { from, manifest } = await catalogArtifact(place, context);
   const held = async (name: string, limit: number) => {
     const found = manifest.files.get(name);
@@ -53,11 +62,7 @@ async function pulledCatalog(place: string, context: Context): Promise<CatalogFo
     });
   };
   const bytes = await held(CATALOG_FILE, LARGEST_CATALOG);
-  if (bytes === undefined) {
-    throw new SextantError('input', `${place}: holds no ${CATALOG_FILE}`, {
-      hint: 'name a catalog that `sextant mirror --catalog` put there: oci://HOST/REPOSITORY:catalog',
-    });
-  }
+  if (bytes === undefined) return undefined;
   const signature = await held(SIGNATURE_FILE, 64 * 1024);
   return { folder: place, catalog: parseCatalog(bytes.toString('utf8'), place), bytes, signature };
 }

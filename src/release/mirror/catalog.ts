@@ -9,7 +9,7 @@ import { inStep } from '../../support/progress.ts';
 import { isAddress, isRegistryPlace } from '../address.ts';
 import { contentsPath, readContents } from '../catalog/contents.ts';
 import { catalogArtifact, catalogFile, readCatalog } from '../catalog/fetch.ts';
-import { findCatalog } from '../catalog/folder.ts';
+import { type CatalogFolder, findCatalog } from '../catalog/folder.ts';
 import { kairosText } from '../catalog/kairos.ts';
 import {
   CATALOG_FILE,
@@ -23,6 +23,8 @@ import {
 /** A catalog with everything that belongs to it; what is signed and what has a digest byte for byte. */
 export interface WholeCatalog {
   readonly catalog: Catalog;
+  /** The catalog's own file. */
+  readonly bytes: Buffer;
   /** Relative to the catalog's folder; the two that readers begin with, the signature and the catalog, come last. */
   readonly files: readonly { readonly path: string; readonly bytes: Buffer }[];
 }
@@ -45,7 +47,7 @@ export function wholeCatalog(place: string, context: Context): Promise<WholeCata
       }
       files.push({ path: KAIROS_FILE, bytes: Buffer.from(kairosText(catalog)) });
       if (signature !== undefined) files.push({ path: SIGNATURE_FILE, bytes: signature });
-      return { catalog, files: [...files, { path: CATALOG_FILE, bytes }] };
+      return { catalog, bytes, files: [...files, { path: CATALOG_FILE, bytes }] };
     },
     ({ catalog }) => `serial ${catalog.serial}, ${catalog.releases.length} releases`,
   );
@@ -77,26 +79,20 @@ async function contentsReader(place: string, context: Context): Promise<Contents
  * a newer one, or another one with the same serial.
  */
 export async function putCatalog(place: string, folder: string, context: Context): Promise<number> {
-  const { catalog, files } = await wholeCatalog(place, context);
-  const bytes = files.at(-1)?.bytes ?? Buffer.alloc(0);
+  const whole = await wholeCatalog(place, context);
+  const { catalog, files } = whole;
   const there = await findCatalog(folder);
-  if (there !== undefined)
-    refuseOlder(there.catalog.serial, there.bytes.equals(bytes), catalog.serial, place, folder);
+  if (there !== undefined) refuseOlder(there, whole, place, folder);
   for (const file of files) await writeFileAtomically(join(folder, file.path), file.bytes);
   if (!files.some(({ path }) => path === SIGNATURE_FILE))
     await rm(join(folder, SIGNATURE_FILE), { force: true });
   return catalog.serial;
 }
 
-/** Throws `verification` where what a mirror has must not be replaced by a catalog of that serial. */
-export function refuseOlder(
-  there: number,
-  same: boolean,
-  serial: number,
-  place: string,
-  mirror: string,
-): void {
-  if (same || serial > there) return;
+/** Throws `verification` where the catalog that a mirror has must not be replaced by the one of `place`. */
+export function refuseOlder(held: CatalogFolder, next: WholeCatalog, place: string, mirror: string): void {
+  const [there, serial] = [held.catalog.serial, next.catalog.serial];
+  if (serial > there || held.bytes.equals(next.bytes)) return;
   throw new SextantError(
     'verification',
     serial < there

@@ -1,16 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadRecipe } from '../../recipe/load.ts';
 import { variants } from '../../recipe/matrix.ts';
+import { TITLE } from '../../sources/oci/manifest.ts';
 import type { Mirror } from '../../sources/types.ts';
 import { SextantError } from '../../support/errors.ts';
 import { withTemporaryFolder } from '../../support/files.ts';
 import { inStep } from '../../support/progress.ts';
 import { type OciReference, parseReference } from '../../support/registry/reference.ts';
 import { releaseActivation } from '../activation.ts';
-import { parseCatalog } from '../catalog/schema.ts';
-import { CATALOG_FILE } from '../catalog/types.ts';
+import { findPulledCatalog } from '../catalog/fetch.ts';
 import { releaseFrom } from '../obtain.ts';
 import { releaseContents } from '../publish/contents.ts';
 import { type Blob, bytesBlob, fileBlob } from '../registry/blob.ts';
@@ -20,7 +19,6 @@ import { putManifest, readManifest } from '../registry/manifests.ts';
 import { mediaTypeOf } from '../registry/media-types.ts';
 import { tagOfVersion } from '../registry/plan.ts';
 import { publishToRegistry } from '../registry/publish.ts';
-import { openForReading } from '../registry/pull.ts';
 import { putMissing, uploadMissing } from '../registry/put.ts';
 import { refuseOlder, wholeCatalog } from './catalog.ts';
 import { everything } from './collect.ts';
@@ -47,7 +45,6 @@ export const INPUTS_TAG = 'inputs';
 export const RECIPE_TAG = 'recipe';
 export const CATALOG_TAG = 'catalog';
 
-const TITLE = 'org.opencontainers.image.title';
 const ARTIFACT = 'application/vnd.sextant.mirror.v1';
 /** Says which recipe an artifact of a mirror is of. */
 const OF = 'sextant.mirror';
@@ -102,9 +99,7 @@ export async function mirrorToRegistry(request: RegistryRequest): Promise<Regist
   }
 
   const catalog =
-    request.catalog === undefined
-      ? undefined
-      : await mirroredCatalog(request.catalog, repository, reference, request);
+    request.catalog === undefined ? undefined : await mirroredCatalog(request.catalog, repository, request);
   if (catalog !== undefined) written += await put(catalog.blobs, catalog.document, [CATALOG_TAG]);
 
   const rules = inRegistry(
@@ -181,40 +176,28 @@ async function putRelease(
 async function mirroredCatalog(
   place: string,
   repository: Repository,
-  reference: OciReference,
   { context }: MirrorRequest,
 ): Promise<{ readonly document: Document; readonly blobs: readonly Blob[]; readonly serial: number }> {
-  const { catalog, files } = await wholeCatalog(place, context);
+  const whole = await wholeCatalog(place, context);
+  const { catalog, files } = whole;
   const blobs = files.map(({ path, bytes }) => bytesBlob(path, bytes));
-  const layers = files.map(({ path, bytes }, index) => ({
-    mediaType: mediaTypeOf(path),
-    digest: blobs[index]?.digest ?? '',
-    size: bytes.length,
-    annotations: { [TITLE]: path },
-  }));
-  const there = await readManifest(repository, CATALOG_TAG);
-  if (there !== undefined) {
-    const from = openForReading(reference, context);
-    const held = (await from.manifest(CATALOG_TAG)).files.get(CATALOG_FILE);
-    const known =
-      held === undefined
-        ? undefined
-        : parseCatalog(await readFile(await from.blob(held), 'utf8'), `${repository.name}:${CATALOG_TAG}`);
-    if (known !== undefined)
-      refuseOlder(
-        known.serial,
-        held?.digest === layers.at(-1)?.digest,
-        catalog.serial,
-        place,
-        repository.name,
-      );
-  }
+  const layers = blobs.map(titled);
+  const there =
+    (await readManifest(repository, CATALOG_TAG)) === undefined
+      ? undefined
+      : await findPulledCatalog(`oci://${repository.name}:${CATALOG_TAG}`, context);
+  if (there !== undefined) refuseOlder(there, whole, place, repository.name);
   const document = manifestDocument('catalog', {
     artifactType: 'application/vnd.sextant.catalog.v1',
     layers,
     annotations: { 'sextant.serial': String(catalog.serial) },
   });
   return { document, blobs, serial: catalog.serial };
+}
+
+/** A blob as a layer that `oras pull` lays out under its name. */
+function titled({ name, digest, size }: Blob): Descriptor {
+  return { mediaType: mediaTypeOf(name), digest, size, annotations: { [TITLE]: name } };
 }
 
 async function putRecipe(
@@ -241,12 +224,7 @@ async function putRecipe(
           'io.deis.oras.content.digest': `sha256:${archive.tarSha256}`,
         },
       },
-      ...texts.map(({ name, digest, size }) => ({
-        mediaType: mediaTypeOf(name),
-        digest,
-        size,
-        annotations: { [TITLE]: name },
-      })),
+      ...texts.map(titled),
     ];
     const document = manifestDocument('recipe', {
       artifactType: ARTIFACT,

@@ -6,7 +6,7 @@ import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
 import { sha256 } from '../../support/files.ts';
 import { bytesText, inStep } from '../../support/progress.ts';
-import { parseSums } from '../checksums.ts';
+import { parseSums, SUMS } from '../checksums.ts';
 import { readRelease } from '../read.ts';
 import { tarHash } from '../registry/tar.ts';
 import type { Release, ReleasedImage } from '../types.ts';
@@ -30,8 +30,6 @@ export interface Contents {
   /** Files in the folder that belong to no release; they stay where they are. */
   readonly others: readonly string[];
 }
-
-const SUMS = 'SHA256SUMS';
 
 /** Name of a release's extension on a node: systemd wants it to be the one that the extension has inside. */
 export function nameOnNode(release: Release): string {

@@ -22,7 +22,7 @@ export async function resolveTag(repository: Repository, tag: string): Promise<s
 }
 
 /** Questions under way at a time: they are small, and what they take is the way there and back. */
-const ASKED_AT_ONCE = 8;
+export const ASKED_AT_ONCE = 8;
 
 /** The same of several. */
 export async function resolveTags(

@@ -1,3 +1,4 @@
+import { TITLE } from '../../sources/oci/manifest.ts';
 import type { Architecture } from '../../support/architecture.ts';
 import { SextantError } from '../../support/errors.ts';
 import { type Contents, nameOnNode, type ReleaseFile } from '../publish/contents.ts';
@@ -45,7 +46,6 @@ export interface Plan {
   readonly tags: readonly Tag[];
 }
 
-const TITLE = 'org.opencontainers.image.title';
 export const VERSION_ANNOTATION = 'org.opencontainers.image.version';
 
 /** The tag of a version: "+" has no place in one. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { askText } from '../../sources/ask-text.ts';
 import { statusError } from '../../sources/attempts.ts';
 import { authorization } from '../../sources/oci/login.ts';
+import { TITLE } from '../../sources/oci/manifest.ts';
 import { openStore } from '../../sources/store.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
@@ -20,8 +21,6 @@ const document = z.looseObject({
     .default([]),
   subject: z.looseObject({ digest }).optional(),
 });
-
-const TITLE = 'org.opencontainers.image.title';
 
 export interface PulledBlob {
   /** "sha256:...". */

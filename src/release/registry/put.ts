@@ -3,8 +3,7 @@ import { bytesText, inStep } from '../../support/progress.ts';
 import type { Blob } from './blob.ts';
 import type { Repository } from './client.ts';
 import type { Document } from './documents.ts';
-import { putManifest, resolveTags } from './manifests.ts';
-import { INDEX } from './media-types.ts';
+import { ASKED_AT_ONCE, putManifest, resolveTags } from './manifests.ts';
 import { hasBlob, uploadBlob } from './upload.ts';
 
 /** What was sent, and what was there already. */
@@ -15,7 +14,6 @@ export interface Counts {
 
 /** Blobs under way at a time. */
 const AT_ONCE = 3;
-const ASKED_AT_ONCE = 8;
 
 /** Uploads the blobs that a repository does not have. All that was begun has ended when this throws. */
 export async function uploadMissing(repository: Repository, blobs: readonly Blob[]): Promise<Counts> {
@@ -68,16 +66,13 @@ function bytesAndRate(bytes: number, milliseconds: number): string {
   return `${bytesText(bytes)}${rate}`;
 }
 
-/** Puts the manifests that a repository does not have under their digests, indexes after what they name. True when one was put. */
+/** Puts the manifests that a repository does not have under their digests, in their order. True when one was put. */
 export async function putMissing(repository: Repository, documents: readonly Document[]): Promise<boolean> {
   const known = await resolveTags(
     repository,
     documents.map(({ digest }) => digest),
   );
   const missing = documents.filter(({ digest }) => known.get(digest) === undefined);
-  const isIndex = ({ mediaType }: Document) => mediaType === INDEX;
-  for (const document of [...missing.filter((each) => !isIndex(each)), ...missing.filter(isIndex)]) {
-    await putManifest(repository, document, document.digest);
-  }
+  for (const document of missing) await putManifest(repository, document, document.digest);
   return missing.length > 0;
 }

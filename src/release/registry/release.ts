@@ -5,7 +5,7 @@ import { ARCHITECTURES, type Architecture } from '../../support/architecture.ts'
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
 import { parseReference } from '../../support/registry/reference.ts';
-import { parseSums } from '../checksums.ts';
+import { parseSums, SUMS } from '../checksums.ts';
 import { openForReading, type PulledBlob } from './pull.ts';
 
 /** A release that was read out of a registry. */
@@ -17,8 +17,6 @@ export interface PulledRelease {
   /** HOST/REPOSITORY@sha256:... of the raw form, by architecture. */
   readonly references: Readonly<Partial<Record<Architecture, string>>>;
 }
-
-const SUMS = 'SHA256SUMS';
 
 /**
  * Fetches a release that `sextant publish` put under a tag, every file held against its SHA256SUMS, with its signatures. Throws `input` for what is

@@ -1,4 +1,5 @@
 import { SextantError } from '../errors.ts';
+import { serverUrl } from './blob-address.ts';
 
 export interface OciReference {
   /** Host and port, Docker Hub as "docker.io". */
@@ -39,9 +40,7 @@ export function parseReference(text: string): OciReference {
   return { registry, repository, target: digest ?? tag ?? 'latest', isDigest: digest !== undefined };
 }
 
-/** Base address of a repository's API. Plain http is for a registry on this machine only. */
+/** Base address of a repository's API. */
 export function repositoryUrl({ registry, repository }: OciReference): string {
-  const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry;
-  const isLocal = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/.test(host);
-  return `${isLocal ? 'http' : 'https'}://${host}/v2/${repository}`;
+  return `${serverUrl(registry)}/v2/${repository}`;
 }

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { randomFrom } from '../../../src/lab/random.ts';
 import { obtainImage, writeRootHash } from '../../../src/node/download/obtain.ts';
 import { storeFile } from '../../../src/node/model/paths.ts';
-import { afterCuts, canLogDisks, type DiskHistory, loggedDisk, mounted } from '../../logged-disk.ts';
+import { afterCuts, canLogDisks, type DiskHistory, mounted } from '../../logged-disk.ts';
 import { extensionFile } from '../fake-node.ts';
+import { diskOf, onLoggedDisk } from '../logged-node.ts';
 import { put } from '../rooted-host.ts';
 import {
   forgetGoodNode,
@@ -64,26 +62,11 @@ interface Crashes {
   readonly wrong: readonly Crash[];
 }
 
-/** Folders of a node that are on COS_PERSISTENT. */
-const PERSISTENT = ['opt', 'var'];
-
 /** Lives LIFE on a real ext4, cuts the power behind every write that reached the disk, and has the next boot decide. */
 async function crashed(prepare: (node: PlayedNode) => void = () => {}): Promise<Crashes> {
-  const work = mkdtempSync(join(tmpdir(), 'sextant-crash-'));
-  onTestFinished(() => rmSync(work, { recursive: true, force: true }));
-  const [content, log] = ['content', 'log'].map((name) => join(work, name)) as [string, string];
-  mkdirSync(log);
   const node = goodNode();
-  const disk = join(node.root, 'disk');
-  mkdirSync(disk);
-  for (const folder of PERSISTENT) {
-    cpSync(join(node.root, folder), join(content, folder), { recursive: true, verbatimSymlinks: true });
-    rmSync(join(node.root, folder), { recursive: true });
-    symlinkSync(`/disk/${folder}`, join(node.root, folder));
-  }
   prepare(node);
-
-  const logged = await loggedDisk(content, disk, log);
+  const logged = await onLoggedDisk(node);
   const expected: string[] = [];
   const ends: number[] = [];
   let history: DiskHistory;
@@ -109,7 +92,7 @@ async function crashed(prepare: (node: PlayedNode) => void = () => {}): Promise<
     const step = ends.findIndex((end) => after <= end);
     if (step < 0) break; // What the kernel writes when it unmounts.
     const digest = createHash('sha256').update(left).digest('hex');
-    const outcome = outcomes.get(digest) ?? mounted(left, join(copy.root, 'disk'), () => nextBoot(copy));
+    const outcome = outcomes.get(digest) ?? mounted(left, diskOf(copy), () => nextBoot(copy));
     outcomes.set(digest, outcome);
     cuts++;
     const right = after === ends[step] ? [expected[step + 1]] : [expected[step], expected[step + 1]];
