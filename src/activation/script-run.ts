@@ -116,6 +116,7 @@ start() {
 
 status() {
   echo "wanted: SHA-256 $sha256, root hash $root_hash"
+  has_records && echo "decides: sextant-node, not this file; see: \${records%/records}/bin/sextant-node status (another release: sextant-node upgrade)"
   echo "state: $(cat "$runtime/state" 2>/dev/null || echo 'not started on this boot')"
   echo "enabled: $(readlink "$link" || echo no)"
   merged && echo "merged: yes" || echo "merged: no"

@@ -301,6 +301,9 @@ describe('once sextant-node has records', () => {
     expect((await node.command('run')).said).toBe('');
     expect(server.ranges).toHaveLength(1);
     expect(existsSync(node.file(image))).toBe(true);
+    expect((await node.command('status')).said).toContain(
+      `decides: sextant-node, not this file; see: ${dirname(node.paths.records)}/bin/sextant-node status`,
+    );
   });
 
   test('a merge that is missing is still done', async () => {
