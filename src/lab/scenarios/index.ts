@@ -15,7 +15,7 @@ import { systemThenExtension } from './generations/os-then-extension.ts';
 import { passiveByHand } from './generations/passive-by-hand.ts';
 import { plainLinks } from './generations/plain-links.ts';
 import { powerCut } from './generations/power-cut.ts';
-import { recoveryAndBack } from './generations/recovery.ts';
+import { recoveryAndBack, reset } from './generations/recovery.ts';
 import { staleAssessment } from './generations/stale-assessment.ts';
 import { workingExtension } from './generations/working-extension.ts';
 import { installedCoreNode } from './installed-core-node.ts';
@@ -55,7 +55,6 @@ export const SCENARIOS: readonly Scenario[] = [
   brokenExtension,
   workingExtension,
   liveExtension,
-  powerCut,
   brokenSystem,
   passiveByHand,
   plainLinks,
@@ -69,6 +68,8 @@ export const SCENARIOS: readonly Scenario[] = [
   systemThenExtension,
   staleAssessment,
   recoveryAndBack,
+  reset,
+  powerCut,
   serverAndAgent,
   peerToPeer,
   freshInstall,
