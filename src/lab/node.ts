@@ -11,6 +11,7 @@ import { createOverlay, type Files, writeOem } from './machine/disk.ts';
 import type { Emulator } from './machine/emulator.ts';
 import { type Machine, type MachineRequest, startMachine } from './machine/machine.ts';
 import { STEPS, type StepName, watchScript } from './watch.ts';
+import { withinTime } from './within-time.ts';
 
 /** Name of the lab's own file in /oem. */
 const CHANNEL_FILE = '99_sextant-lab.yaml';
@@ -117,30 +118,15 @@ function labNode(
   machine.qmp.onEvent((event) => {
     if (event === 'RESET') bootedAt = performance.now();
   });
-  const limited = async <T>(work: Promise<T>, seconds: number, what: string): Promise<T> => {
-    signal.throwIfAborted();
-    let stopWaiting = () => {};
-    const limit = new Promise<never>((_, reject) => {
-      const timer = setTimeout(() => {
-        reject(
-          new SextantError('tool', `${name}: ${what} took longer than ${seconds} s`, {
-            hint: `see the console: ${machine.consoleLog}`,
-          }),
-        );
-      }, seconds * 1000);
-      const onAbort = () => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      stopWaiting = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', onAbort);
-      };
+  const limited = <T>(work: Promise<T>, seconds: number, what: string): Promise<T> =>
+    withinTime(work, {
+      seconds,
+      signal,
+      late: () =>
+        new SextantError('tool', `${name}: ${what} took longer than ${seconds} s`, {
+          hint: `see the console: ${machine.consoleLog}`,
+        }),
     });
-    try {
-      return await Promise.race([work, limit]);
-    } finally {
-      stopWaiting();
-    }
-  };
   const runs = (script: string, onOutput?: (text: string) => void, seconds = BOOT_SECONDS) =>
     limited(
       channel.greeting().then(() => channel.run(script, onOutput)),
