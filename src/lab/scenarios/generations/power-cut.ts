@@ -25,46 +25,76 @@ export const powerCut: Scenario = {
 
 async function cutAt(stage: Stage, address: string, cut: number, seconds: number): Promise<void> {
   const { node } = await adoptedNode(stage);
-  let written = 0;
-  const writing = node.try(provingScript(WRITE), (text) => {
-    for (const match of text.matchAll(/^written (\d+)$/gm)) written = Number(match[1]);
-  });
-  writing.catch(() => {});
-  for (let tenths = 0; written === 0 && tenths < 1200; tenths++) await stage.pause(0.1);
-  stage.check(`cut ${cut}: the API takes writes`, written > 0, 'no write was acknowledged in two minutes');
+  const { written, end } = keepWriting(node);
+  for (let tenths = 0; written.length === 0 && tenths < 1200; tenths++) await stage.pause(0.1);
+  stage.check(
+    `cut ${cut}: the API takes writes`,
+    written.length > 0,
+    'no write was acknowledged in two minutes',
+  );
+  const before = (await node.boot()).bootId;
   node.try(`${SEXTANT_NODE} upgrade --to ${address}`).catch(() => {});
   await stage.pause(seconds);
+  const where = (await node.boot()).bootId === before ? 'before the restart' : 'after the restart';
+  end();
   await node.stop();
-  stage.say(`cut ${cut}: after ${seconds} s, ${written} writes acknowledged`);
+  stage.say(`cut ${cut}: after ${seconds} s, ${where}, ${written.length} writes acknowledged`);
   const after = await stage.bootAgain(node);
   await readyAgain(stage, after);
   await stage.verdict(
     after,
-    `cut ${cut}: a good pair is Ready, all ${written} acknowledged writes and the pod are there`,
+    `cut ${cut}: a good pair is Ready, all ${written.length} acknowledged writes and the pod are there`,
     verdictAfter(written),
   );
   stage.say(`cut ${cut}: ${(await ranGood(after)).trim()}`);
   await after.stop();
 }
 
-/** Writes one object after the other for as long as the API answers, and tells of each that was acknowledged. */
-const WRITE = `api_credentials
-name=0
-while :; do
-  name=$((name + 1))
-  printf '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"write-%s"}}' $name >/run/sextant-lab/write.json
-  curl -sf -m 20 --cacert /run/sextant-lab/api/ca --cert /run/sextant-lab/api/cert --key /run/sextant-lab/api/key -H 'Content-Type: application/json' --data-binary @/run/sextant-lab/write.json "$(cat /run/sextant-lab/api/server)/api/v1/namespaces/default/configmaps" >/dev/null
-  echo "written $name"
-  sleep 0.5
-done`;
+/** Writes through the node's API until `end`, on each of its boots again; `written` are the names that were acknowledged. */
+function keepWriting(node: LabNode): { readonly written: readonly string[]; readonly end: () => void } {
+  const written: string[] = [];
+  let ended = false;
+  const note = (text: string) => {
+    for (const [, name = ''] of text.matchAll(/^written (\S+)\n/gm)) written.push(name);
+  };
+  const write = async () => {
+    for (let boot = 1; !ended; boot++) {
+      const last = (await node.boot()).bootId;
+      // Its end is the boot's.
+      await node.try(provingScript(writeScript(`write-${boot}`)), note).catch(() => {});
+      if (!ended) await node.bootAfter(last);
+    }
+  };
+  write().catch(() => {}); // The power is cut while it waits for a boot.
+  return {
+    written,
+    end: () => {
+      ended = true;
+    },
+  };
+}
 
-function verdictAfter(written: number): string {
+/** Writes one object after the other whenever the API answers, and tells of each that was acknowledged. */
+function writeScript(prefix: string): string {
+  return `until api_credentials; do sleep 2; done
+number=0
+while :; do
+  number=$((number + 1))
+  printf '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"${prefix}-%s"}}' $number >/run/sextant-lab/write.json
+  if curl -sf -m 20 --cacert /run/sextant-lab/api/ca --cert /run/sextant-lab/api/cert --key /run/sextant-lab/api/key -H 'Content-Type: application/json' --data-binary @/run/sextant-lab/write.json "$(cat /run/sextant-lab/api/server)/api/v1/namespaces/default/configmaps" >/dev/null; then
+    echo "written ${prefix}-$number"
+  fi
+  sleep 1
+done`;
+}
+
+function verdictAfter(written: readonly string[]): string {
   return `${untilGood()}
 node_ready "$(hostname | tr A-Z a-z)"
 [ "$(k3s kubectl get configmap kept -o jsonpath={.data.by})" = the-lab ]
 [ "$(api /api/v1/namespaces/default/pods/hello | jq -r .status.phase)" = Succeeded ]
-api /api/v1/namespaces/default/configmaps | jq -r '.items[].metadata.name' | sed -n 's/^write-//p' | sort -n >/run/sextant-lab/there
-seq 1 ${written} >/run/sextant-lab/acknowledged
+api /api/v1/namespaces/default/configmaps | jq -r '.items[].metadata.name' >/run/sextant-lab/there
+printf '%s\\n' ${written.join(' ')} >/run/sextant-lab/acknowledged
 [ -z "$(grep -vxFf /run/sextant-lab/there /run/sextant-lab/acknowledged)" ]`;
 }
 
