@@ -1,4 +1,7 @@
-/** The part of the node's script that gets the file and enables it: nothing is enabled before its digest has been checked. */
+/**
+ * The part of the node's script that gets the file and enables it: nothing is enabled before its digest has been checked. Exit code 60 is a
+ * refused certificate, told by the words of curl's OpenSSL and of its GnuTLS; the next try goes by the clock as it is then.
+ */
 export const SCRIPT_DOWNLOAD = `
 size_of() { if [ -f "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi; }
 digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
@@ -39,6 +42,14 @@ why_not() { # the reason for curl's exit code $1
   case $1 in
   23) reason="$shown_url: cannot write $part: disk full?" ;;
   127) reason="curl is missing on this system" ;;
+  60)
+    reason="$shown_url: $(head -n 1 "$runtime/curl-said")"
+    time=
+    grep -qs 'not yet valid\\|not activated' "$runtime/curl-said" && time='is not yet valid'
+    grep -qs 'has expired\\|expiration date has passed' "$runtime/curl-said" && time='has expired'
+    [ -z "$time" ] ||
+      reason="$shown_url: the server's certificate $time by this node's clock, which says $(date -u '+%Y-%m-%d %H:%M UTC'); set the clock; if it is right, renew the certificate"
+    ;;
   *)
     reason="$shown_url: $(head -n 1 "$runtime/curl-said")"
     [ "$(size_of "$part")" -le "$size" ] || reason="$shown_url: more than the $size bytes expected"

@@ -150,9 +150,27 @@ export function isTransient(error: unknown): boolean {
   return !(code === 'ENOTFOUND' || code === 'ERR_INVALID_URL' || CERTIFICATE.test(code));
 }
 
-/** A connection's failure as an error for people. */
-export function connectionError(address: string, error: unknown): SextantError {
+/** OpenSSL's codes, as Node.js names them, for a certificate whose time is not now: this machine's clock may be what is wrong. */
+const NOT_NOW: Readonly<Record<string, string>> = {
+  CERT_NOT_YET_VALID: 'is not yet valid',
+  CERT_HAS_EXPIRED: 'has expired',
+};
+
+/** A connection's failure as an error for people. `now` is this machine's clock, for display only. */
+export function connectionError(address: string, error: unknown, now = new Date()): SextantError {
   const code = errorCode(error);
+  const time = NOT_NOW[code];
+  if (time !== undefined) {
+    const clock = now.toISOString().slice(0, 16).replace('T', ' ');
+    return new SextantError(
+      'network',
+      `${redact(address)}: the server's certificate ${time} by this machine's clock, which says ${clock} UTC`,
+      {
+        hint: 'set the clock if that is not the time; if it is, the server needs a new certificate',
+        cause: error,
+      },
+    );
+  }
   const [what, hint] =
     code === 'ENOTFOUND' || code === 'EAI_AGAIN'
       ? [

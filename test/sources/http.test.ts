@@ -157,6 +157,20 @@ test('a host that is not known is said so', () => {
   });
 });
 
+test.each([
+  ['CERT_NOT_YET_VALID', 'is not yet valid'],
+  ['CERT_HAS_EXPIRED', 'has expired'],
+])('%s may be the fault of the clock, so its time is said', (code, what) => {
+  const error = Object.assign(new Error('x'), { code });
+  expect(
+    connectionError('https://me:secret@here.example/', error, new Date('1970-01-01T00:00:12Z')),
+  ).toMatchObject({
+    code: 'network',
+    message: `https://***@here.example/: the server's certificate ${what} by this machine's clock, which says 1970-01-01 00:00 UTC`,
+    hint: 'set the clock if that is not the time; if it is, the server needs a new certificate',
+  });
+});
+
 test('waits grow exponentially up to half a minute and spread', () => {
   const clock = instantClock();
   expect([1, 2, 3, 4, 9].map((failures) => backOff(failures, clock))).toEqual([375, 750, 1500, 3000, 22_500]);

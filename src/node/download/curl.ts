@@ -3,6 +3,7 @@ import { makeFolders, replaceFile } from '../files.ts';
 import { DEFAULT_ENVIRONMENT, type Host, type RunResult } from '../host/host.ts';
 import { RUN_FOLDER } from '../model/paths.ts';
 import { runProgram } from '../programs.ts';
+import { refusedCertificate } from './server-certificate.ts';
 import { shownAddress } from './shown-address.ts';
 
 const PROXIES = [
@@ -33,6 +34,8 @@ export interface CurlAnswer {
   /** Status of the last answer, 0 without one. */
   readonly status: number;
   readonly said: string;
+  /** What the node's clock said then, milliseconds since 1970: for display only. */
+  readonly at: number;
 }
 
 /** Fetches an address into a file that it appends to where `from` is not 0. The file's size and bytes are the caller's to check. */
@@ -125,7 +128,7 @@ export function curlSmall(
 }
 
 /** What a failed download is for people. */
-export function networkFailure(address: string, { code, status, said }: CurlAnswer): Failure {
+export function networkFailure(address: string, { code, status, said, at }: CurlAnswer): Failure {
   const shown = shownAddress(address);
   if (code === 22 && (status === 404 || status === 410))
     return new Failure(
@@ -139,12 +142,7 @@ export function networkFailure(address: string, { code, status, said }: CurlAnsw
       `${shown}: the server answers ${status}`,
       'check the address and the access to it',
     );
-  if (code === 60 || code === 77)
-    return new Failure(
-      'network',
-      `${shown}: the server's certificate is not trusted on this node`,
-      'add its authority to the node, or to the activation (caCertificate)',
-    );
+  if (code === 60 || code === 77) return refusedCertificate(shown, said, at);
   if (code === 63)
     return new Failure(
       'verification',
@@ -183,7 +181,12 @@ function curl(host: Host, address: string, options: readonly string[]): CurlAnsw
   );
   const [, status = '0', said = ''] = /^(\d+) ?([\s\S]*)$/.exec(result.stdout.trim()) ?? [];
   const [errorLine = ''] = result.stderr.trim().split('\n').reverse();
-  return { code: result.code ?? -1, status: Number(status), said: said || errorLine.replace(/^curl: /, '') };
+  return {
+    code: result.code ?? -1,
+    status: Number(status),
+    said: said || errorLine.replace(/^curl: /, ''),
+    at: host.wallClock(),
+  };
 }
 
 function proxies(host: Host): Record<string, string> {
