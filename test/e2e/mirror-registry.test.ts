@@ -108,6 +108,19 @@ test('oras lays out the inputs under the paths of a mirror that is a folder', as
   expect(await readFile(join(at, 'http/releases.test/tool'), 'utf8')).toBe('#!/bin/sh\necho tool\n');
 });
 
+const artifact = () =>
+  judge('oras', ['resolve', '--plain-http', '--platform', `linux/${HOST}`, `${MIRROR}:${RELEASE}`]).trim();
+
+test('oras lays out the catalog, signed as it was, and what Kairos reads of it names this registry', async () => {
+  const at = await mkdtemp(join(folder, 'catalog-'));
+  judge('oras', ['pull', '--plain-http', `${MIRROR}:catalog`, '--output', at]);
+  const { repo, layers } = JSON.parse(await readFile(join(at, 'releases.json'), 'utf8'));
+  expect(repo).toBe(`catalog, mirrored in ${MIRROR}`);
+  expect(layers[0].tags[0].sysext[HOST].oci).toBe(`${MIRROR}@${artifact()}`);
+  const checked = await run(at, ['catalog', 'check', at, '--trust', join(recipe, 'catalog.pub')]);
+  expect(done(checked).stdout).toContain(`releases.json is for what the mirror ${MIRROR} holds`);
+});
+
 test('with an empty cache and no network but the registry, the recipe that oras pulls builds the same release', async () => {
   const at = await mkdtemp(join(folder, 'inside-'));
   judge('oras', ['pull', '--plain-http', `${MIRROR}:recipe`, '--output', at]);
@@ -145,14 +158,7 @@ test('with an empty cache and no network but the registry, the recipe that oras 
   expect(release.address).toBe(`oci://${MIRROR}:${RELEASE}`);
   // Kairos finds the artifact by its digest, as it was published.
   const kairos = JSON.parse(await readFile(join(at, 'own/releases.json'), 'utf8'));
-  const digest = judge('oras', [
-    'resolve',
-    '--plain-http',
-    '--platform',
-    `linux/${HOST}`,
-    `${MIRROR}:${RELEASE}`,
-  ]).trim();
-  expect(kairos.layers[0].tags[0].sysext[HOST].oci).toBe(`${MIRROR}@${digest}`);
+  expect(kairos.layers[0].tags[0].sysext[HOST].oci).toBe(`${MIRROR}@${artifact()}`);
 });
 
 test('without the registry nothing is built there: the network is closed indeed', async () => {

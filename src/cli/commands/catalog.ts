@@ -139,10 +139,12 @@ export async function check(
     { ...(trust === undefined ? {} : { trust }), ...(seen === undefined ? {} : { seen: Number(seen) }) },
     context,
   );
-  const { catalog, signed, contents } = checked;
+  const { catalog, signed, contents, mirror } = checked;
   const facts = { serial: catalog.serial, releases: catalog.releases.length, signed, contents };
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ ok: true, ...facts })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ok: true, ...facts, ...(mirror === undefined ? {} : { mirror }) })}\n`,
+    );
     return;
   }
   const signature = {
@@ -151,7 +153,7 @@ export async function check(
     none: 'not signed',
   }[signed];
   process.stdout.write(
-    `${place}: serial ${facts.serial}, ${facts.releases} releases, ${signature}${contents > 0 ? `, ${contents} files of contents as it says` : ''}\n`,
+    `${place}: serial ${facts.serial}, ${facts.releases} releases, ${signature}${contents > 0 ? `, ${contents} files of contents as it says` : ''}${mirror === undefined ? '' : `; releases.json is for what the mirror ${mirror} holds`}\n`,
   );
 }
 

@@ -6,7 +6,7 @@ import { isAddress, isRegistryPlace } from '../address.ts';
 import { readContents } from './contents.ts';
 import { readCatalog } from './fetch.ts';
 import type { CatalogFolder } from './folder.ts';
-import { kairosText } from './kairos.ts';
+import { kairosMirror, kairosText } from './kairos.ts';
 import { isSignedBy, trustedKeys } from './signature.ts';
 import { CATALOG_FILE, KAIROS_FILE } from './types.ts';
 
@@ -22,6 +22,8 @@ export interface CheckedCatalog extends CatalogFolder {
   readonly signed: 'trusted' | 'present' | 'none';
   /** Files in `contents/` that were read and are what the catalog says. 0 for an address. */
   readonly contents: number;
+  /** HOST/REPOSITORY of the mirror that the folder's `releases.json` names in place of the catalog's own registries. */
+  readonly mirror?: string;
 }
 
 /**
@@ -46,7 +48,9 @@ export async function checkCatalog(
   }
   if (!isFolder) return { ...found, signed, contents: 0 };
   const kairos = join(place, KAIROS_FILE);
-  if ((await readFile(kairos, 'utf8').catch(() => '')) !== kairosText(found.catalog)) {
+  const text = await readFile(kairos, 'utf8').catch(() => '');
+  const mirror = kairosMirror(text, found.catalog);
+  if (mirror === undefined && text !== kairosText(found.catalog)) {
     throw new SextantError('verification', `${kairos}: is not what the catalog says`, {
       hint: 'write both anew: any `sextant catalog add` or `yank` does',
     });
@@ -59,7 +63,7 @@ export async function checkCatalog(
     await readContents(place, image);
     contents += 1;
   }
-  return { ...found, signed, contents };
+  return { ...found, signed, contents, ...(mirror === undefined ? {} : { mirror }) };
 }
 
 async function signatureState(

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { compareVersions } from '../../node/kubernetes/version-order.ts';
 import type { Catalog, CatalogRelease } from './types.ts';
 
@@ -47,6 +48,66 @@ export function kairosCatalog(catalog: Catalog): KairosCatalog {
 /** The text of the file. */
 export function kairosText(catalog: Catalog): string {
   return `${JSON.stringify(kairosCatalog(catalog), null, 2)}\n`;
+}
+
+const MIRRORED = ', mirrored in ';
+
+/**
+ * The text of the file for a registry that mirrors releases: it names that repository (HOST/REPOSITORY) and lists nothing that is not there.
+ * `artifacts` are the digests ("sha256:...") of the artifacts in the raw form, by the SHA-256 of the image that each holds. The title says
+ * that this is not the catalog's own file.
+ */
+export function mirroredKairosText(
+  catalog: Catalog,
+  repository: string,
+  artifacts: ReadonlyMap<string, string>,
+): string {
+  const releases = catalog.releases.map((release) => ({
+    ...release,
+    images: release.images.map(({ oci: _, ...image }) => {
+      const digest = artifacts.get(image.sha256);
+      return digest === undefined ? image : { ...image, oci: `${repository}@${digest}` };
+    }),
+  }));
+  return kairosText({ ...catalog, title: `${catalog.title}${MIRRORED}${repository}`, releases });
+}
+
+const readText = z.object({
+  repo: z.string(),
+  layers: z.array(
+    z.object({
+      name: z.string(),
+      tags: z.array(
+        z.object({ tag: z.string(), sysext: z.record(z.string(), z.object({ oci: z.string() })) }),
+      ),
+    }),
+  ),
+});
+
+/** HOST/REPOSITORY of the mirror that a `releases.json` was written for; undefined where it is not what such a mirror of this catalog has. */
+export function kairosMirror(text: string, catalog: Catalog): string | undefined {
+  const parsed = readText.safeParse(jsonOf(text)).data;
+  const own = `${catalog.title}${MIRRORED}`;
+  if (parsed === undefined || !parsed.repo.startsWith(own)) return undefined;
+  const repository = parsed.repo.slice(own.length);
+  const artifacts = new Map<string, string>();
+  for (const release of catalog.releases) {
+    const tags = parsed.layers.find(({ name }) => name === layerName(release))?.tags ?? [];
+    const { sysext = {} } = tags.find(({ tag }) => tag === release.version) ?? {};
+    for (const { architecture, sha256 } of release.images) {
+      const [place, digest = ''] = (sysext[architecture]?.oci ?? '').split('@');
+      if (place === repository) artifacts.set(sha256, digest);
+    }
+  }
+  return mirroredKairosText(catalog, repository, artifacts) === text ? repository : undefined;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function layer(name: string, releases: readonly CatalogRelease[]): KairosLayer {

@@ -29,8 +29,15 @@ export interface WholeCatalog {
   readonly files: readonly { readonly path: string; readonly bytes: Buffer }[];
 }
 
-/** Reads a catalog in a folder, at an address or in a registry, with what its images hold, each file held against its digest. */
-export function wholeCatalog(place: string, context: Context): Promise<WholeCatalog> {
+/**
+ * Reads a catalog in a folder, at an address or in a registry, with what its images hold, each file held against its digest. `kairos` gives the
+ * text that Kairos reads: the catalog's own, or one for where it is put.
+ */
+export function wholeCatalog(
+  place: string,
+  context: Context,
+  kairos: (catalog: Catalog) => string | Promise<string> = kairosText,
+): Promise<WholeCatalog> {
   return inStep(
     context.progress,
     `catalog ${redact(place)}`,
@@ -45,7 +52,7 @@ export function wholeCatalog(place: string, context: Context): Promise<WholeCata
         context.signal.throwIfAborted();
         files.push({ path: `${CONTENTS_FOLDER}/${digest}.json`, bytes: await contents(digest, image) });
       }
-      files.push({ path: KAIROS_FILE, bytes: Buffer.from(kairosText(catalog)) });
+      files.push({ path: KAIROS_FILE, bytes: Buffer.from(await kairos(catalog)) });
       if (signature !== undefined) files.push({ path: SIGNATURE_FILE, bytes: signature });
       return { catalog, bytes, files: [...files, { path: CATALOG_FILE, bytes }] };
     },

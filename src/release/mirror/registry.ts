@@ -23,6 +23,7 @@ import { putMissing, uploadMissing } from '../registry/put.ts';
 import { refuseOlder, wholeCatalog } from './catalog.ts';
 import { everything } from './collect.ts';
 import type { Fetched } from './inputs.ts';
+import { kairosTextFor } from './kairos.ts';
 import { mirrorPath, mirrorRules } from './layout.ts';
 import { type RecipeFile, recipeFiles } from './recipe.ts';
 import { writeRecipeArchive } from './recipe-archive.ts';
@@ -54,7 +55,7 @@ const LARGEST_MANIFEST = 4 * 1024 * 1024;
 /**
  * Puts everything that building a recipe's releases asks the network for into a repository of a registry: each file a blob under its digest, all of
  * them the layers of one artifact (titles are the paths that `oras pull` lays out); finished releases as `sextant publish` puts them; a catalog
- * with its signature; and last the recipe, whose `mirrors` send every address there. What is there already is not sent again, and nothing
+ * with its signature, and for Kairos the list of what is in this repository; and last the recipe, whose `mirrors` send every address there. What is there already is not sent again, and nothing
  * is removed: each state of the inputs keeps a tag of its own.
  */
 export async function mirrorToRegistry(request: RegistryRequest): Promise<RegistryMirrored> {
@@ -178,7 +179,7 @@ async function mirroredCatalog(
   repository: Repository,
   { context }: MirrorRequest,
 ): Promise<{ readonly document: Document; readonly blobs: readonly Blob[]; readonly serial: number }> {
-  const whole = await wholeCatalog(place, context);
+  const whole = await wholeCatalog(place, context, (catalog) => kairosTextFor(catalog, repository));
   const { catalog, files } = whole;
   const blobs = files.map(({ path, bytes }) => bytesBlob(path, bytes));
   const layers = blobs.map(titled);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { releaseActivation } from '../../../src/release/activation.ts';
@@ -87,10 +87,10 @@ export async function makeRelease(
     JSON.stringify({ predicateType: 'https://slsa.dev/provenance/v1' }),
   );
   writeFileSync(join(folder, 'release.json'), `${JSON.stringify(release, null, 2)}\n`);
-  writeFileSync(
-    join(folder, 'SHA256SUMS'),
-    checksumsText(Object.fromEntries(images.map(({ file, sha256: digest }) => [file, digest]))),
-  );
+  const sums = readdirSync(folder)
+    .filter((file) => file !== 'SHA256SUMS')
+    .map((file) => [file, sha256(readFileSync(join(folder, file)))]);
+  writeFileSync(join(folder, 'SHA256SUMS'), checksumsText(Object.fromEntries(sums)));
   return release;
 }
 
