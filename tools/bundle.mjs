@@ -70,6 +70,11 @@ const forBrowsers = {
     onLoad({ filter: /zod\/v4\/core\/json-schema-processors\.js$/ }, () => ({
       contents: 'export const allProcessors = {}; export const toJSONSchema = undefined;',
     }));
+    // Nor does any of them hold itself, which is what the memoizer is for.
+    onLoad({ filter: /zod\/v4\/core\/memoizer\.js$/ }, () => ({
+      contents: `export const memoizer = () => undefined;
+        export const isRecursiveSchema = () => false, isBackEdge = () => false; export class $ZodCyclicError extends Error {}`,
+    }));
     onLoad({ filter: /zod\/v4\/core\/to-json-schema\.js$/ }, () => ({
       contents: `const unused = () => () => { throw new Error('left out'); };
         export { unused as createToJSONSchemaMethod, unused as createStandardJSONSchemaMethod, unused as processSchema };
