@@ -74,7 +74,9 @@ export function nodeFiles(activation: Activation): NodeFile[] {
       content: damagedUnit(activation, script),
     },
     { path: `${paths.udevRules}/90-sextant.rules`, mode: 0o644, content: DAMAGED_RULE },
-    ...(trust.mode === 'strict' ? certificateFiles(trust.certificatePem, paths.certificate) : []),
+    ...(trust.mode === 'strict' && trust.certificatePem !== undefined
+      ? certificateFiles(trust.certificatePem, paths.certificate)
+      : []),
     ...(caCertificatePem === undefined
       ? []
       : [{ path: `${paths.runtime}/ca.pem`, mode: 0o644, content: caCertificatePem }]),

@@ -100,7 +100,10 @@ export const activationInput = z.strictObject({
   trust: z
     .discriminatedUnion('mode', [
       z.strictObject({ mode: z.literal('pin') }),
-      z.strictObject({ mode: z.literal('strict'), certificatePem: certificates }),
+      z.strictObject({
+        mode: z.literal('strict'),
+        certificatePem: certificates.optional().describe('Without it, what the firmware’s db holds'),
+      }),
     ])
     .default({ mode: 'pin' }),
   node: z

@@ -94,22 +94,24 @@ function stagesMap(document: Document, activation: Activation): Node {
   return document.createNode({ initramfs, network }) as Node;
 }
 
+function trustText(trust: Activation['trust']): string {
+  if (trust.mode === 'pin') return 'held to its dm-verity root hash: a changed byte is a read error';
+  const whose = trust.certificatePem === undefined ? "of the firmware's db (trusted boot)" : 'below';
+  return `merged only with a signature by a certificate ${whose}, read through dm-verity`;
+}
+
 function heading(activation: Activation): string {
   const images = Object.entries(activation.images).map(
     ([architecture, image]) =>
       `#   ${architecture}: ${image.fileName}, ${bytesText(image.size)}\n#     from ${shownAddress(image.url)}\n#     SHA-256 ${image.sha256}`,
   );
-  const trust =
-    activation.trust.mode === 'strict'
-      ? 'merged only with a signature by a certificate below, read through dm-verity'
-      : 'held to its dm-verity root hash: a changed byte is a read error';
   return `#cloud-config
 #
 # Kubernetes ${activation.kubernetesVersion} for a Kairos core node, as the system extension ${activation.extensionName}.
 # Put this file into /oem and reboot, or make it part of the user-data of an installation.
 #
 ${images.join('\n')}
-# The extension is ${trust}.
+# The extension is ${trustText(activation.trust)}.
 # Keep this file to its owner (chmod 600) when it holds a token or a password.
 `;
 }

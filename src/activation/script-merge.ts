@@ -175,13 +175,19 @@ take_back() { # leaves the other extensions merged
   restart_merge
 }
 
+not_merged() {
+  reason="systemd-sysext does not merge $name; see: journalctl -b -u systemd-sysext"
+  [ "$policy" != strict ] || [ "$certificate" != firmware ] ||
+    reason="$reason; is its signer's certificate in the firmware's db?"
+  [ -z "$(others)" ] || reason="$reason (also enabled: $(others | tr '\\n' ' '))"
+}
+
 merge() { # 0 merged and verified, 1 worth another try, 3 refused for good
   mkdir -p "$enabled" || return 1
   linked || switch_link "$link" "$run_link" || return 1
   remerge
   if ! merged; then
-    reason="systemd-sysext does not merge $name; see: journalctl -b -u systemd-sysext"
-    [ -z "$(others)" ] || reason="$reason (also enabled: $(others | tr '\\n' ' '))"
+    not_merged
     take_back
     return 1
   fi

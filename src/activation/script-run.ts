@@ -41,7 +41,7 @@ attempt() { # 0 done, 1 worth another try, 3 refused for good; the reason is in 
     merged && return 0
     say "$name is not merged; merging what sextant-node has linked"
     remerge
-    merged || { reason="systemd-sysext does not merge $name; see: journalctl -b -u systemd-sysext"; return 1; }
+    merged || { not_merged; return 1; }
     tell_agent
     return 0
   fi

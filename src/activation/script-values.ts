@@ -57,7 +57,7 @@ esac`;
 
 /** The head of the script: everything in it that differs from node to node, each value as one quoted word. */
 export function scriptValues(activation: Activation, paths: NodePaths, timing: ScriptTiming): string {
-  const { proxy } = activation;
+  const { proxy, trust } = activation;
   const proxyVariables = Object.entries({
     http_proxy: proxy?.httpProxy,
     https_proxy: proxy?.httpsProxy,
@@ -65,7 +65,9 @@ export function scriptValues(activation: Activation, paths: NodePaths, timing: S
   }).flatMap(([name, value]) => (value === undefined ? [] : [`export ${name}=${shellWord(value)}`]));
   const values = {
     name: activation.extensionName,
-    trust: activation.trust.mode,
+    trust: trust.mode,
+    certificate:
+      trust.mode === 'pin' ? '' : trust.certificatePem === undefined ? 'firmware' : paths.certificate,
     store: paths.store,
     enabled: paths.enabled,
     runtime: paths.runtime,

@@ -193,7 +193,10 @@ export function commands(signal: AbortSignal): Command[] {
       .option('--p2p-token-file <file>', 'file with the network token; "-" reads stdin')
       .addOption(new Option('--p2p-role <role>', 'role in the p2p network').choices(['master', 'worker']))
       .option('--strict', "require the release's signature on every extension of the node")
-      .option('--certificate <file>', 'PEM certificate for --strict')
+      .option(
+        '--certificate <file>',
+        'PEM certificate for --strict; "firmware": none, the firmware\'s db has it (trusted boot)',
+      )
       .option('--http-proxy <address>', 'proxy for the download')
       .option('--https-proxy <address>', 'proxy for the download')
       .option('--no-proxy <hosts>', 'hosts to reach without proxy')

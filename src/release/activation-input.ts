@@ -23,8 +23,8 @@ export interface NodeChoices {
   /** Folder address the release is served from, or oci://HOST/REPOSITORY:TAG; the default is what it was built for. */
   readonly url?: string;
   readonly node?: ActivationInput['node'];
-  /** Require signatures: the PEM certificate that the node trusts. */
-  readonly certificatePem?: string;
+  /** Require signatures: by the PEM certificate that the node is to trust, or without one by what its firmware's db holds. */
+  readonly strict?: { readonly certificatePem?: string };
   readonly proxy?: ActivationInput['proxy'];
   readonly caCertificatePem?: string;
   readonly mergeTimeoutSeconds?: number;
@@ -43,12 +43,11 @@ export function activationInputOf(release: ActivatedRelease, choices: NodeChoice
       rootHash,
     };
   }
-  const { certificatePem } = choices;
   return {
     extensionName: release.name,
     images,
     kubernetesVersion: release.version,
-    trust: certificatePem === undefined ? { mode: 'pin' } : { mode: 'strict', certificatePem },
+    trust: choices.strict === undefined ? { mode: 'pin' } : { mode: 'strict', ...choices.strict },
     node: choices.node ?? defaultNode(release.distribution),
     ...(choices.proxy === undefined ? {} : { proxy: choices.proxy }),
     ...(choices.caCertificatePem === undefined ? {} : { caCertificatePem: choices.caCertificatePem }),

@@ -6,9 +6,9 @@ import { activationInputOf, type NodeChoices } from './activation-input.ts';
 import type { Release } from './types.ts';
 
 /** What a person may choose for a node; the rest comes from the release. */
-export interface ActivationChoices extends Omit<NodeChoices, 'certificatePem'> {
-  /** Require signatures: the node trusts this PEM certificate, or the release's own. */
-  readonly strict?: { readonly certificatePem?: string };
+export interface ActivationChoices extends Omit<NodeChoices, 'strict'> {
+  /** Require signatures: the node trusts this PEM certificate, or the release's own; or what its firmware's db holds and no file. */
+  readonly strict?: { readonly certificatePem?: string } | 'firmware';
 }
 
 /** The cloud-config of a release, for a single node of its distribution unless chosen otherwise. */
@@ -17,17 +17,17 @@ export async function releaseActivation(
   folder: string,
   { strict, ...choices }: ActivationChoices = {},
 ): Promise<string> {
-  const certificatePem = strict === undefined ? undefined : await certificate(release, folder, strict);
+  const trusted = strict === undefined ? undefined : await strictTrust(release, folder, strict);
   return renderActivation(
-    activationInputOf(release, { ...choices, ...(certificatePem === undefined ? {} : { certificatePem }) }),
+    activationInputOf(release, { ...choices, ...(trusted === undefined ? {} : { strict: trusted }) }),
   );
 }
 
-async function certificate(
+async function strictTrust(
   release: Release,
   folder: string,
   strict: NonNullable<ActivationChoices['strict']>,
-): Promise<string> {
+): Promise<NonNullable<NodeChoices['strict']>> {
   const unsigned = release.images.filter(({ signature }) => signature === undefined);
   if (unsigned.length > 0) {
     throw new SextantError(
@@ -38,8 +38,11 @@ async function certificate(
       },
     );
   }
+  if (strict === 'firmware') return {};
   const given = strict.certificatePem;
-  if (given !== undefined) return given;
+  if (given !== undefined) return { certificatePem: given };
   const files = [release.certificate ?? '', ...(release.alsoTrust ?? [])];
-  return (await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))).join('');
+  return {
+    certificatePem: (await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')))).join(''),
+  };
 }

@@ -118,11 +118,17 @@ describe('the script', () => {
     return file;
   }
 
-  test.each(['single-node', 'strict', 'proxy-and-ca'])('of %s is plain for shellcheck', async (name) => {
-    const file = await script(examples[name] as ActivationInput);
-    const { code, stdout } = await run('shellcheck', ['--shell=sh', file], { missingHint, okCodes: [0, 1] });
-    expect(code, stdout.toString()).toBe(0);
-  });
+  test.each(['single-node', 'strict', 'strict-firmware', 'proxy-and-ca'])(
+    'of %s is plain for shellcheck',
+    async (name) => {
+      const file = await script(examples[name] as ActivationInput);
+      const { code, stdout } = await run('shellcheck', ['--shell=sh', file], {
+        missingHint,
+        okCodes: [0, 1],
+      });
+      expect(code, stdout.toString()).toBe(0);
+    },
+  );
 
   test.each([['dash'], ['bash', '--posix'], ['busybox', 'sh']])('is read by %s', async (...shell) => {
     const [program = '', ...args] = shell;

@@ -276,6 +276,45 @@ describe('the strict policy', () => {
     expect(await node.verified()).toBe(true);
   });
 
+  test('with the certificate of the firmware alone is as strict, and is verified', async () => {
+    await installed({ trust: { mode: 'strict' } });
+    await node.reboot();
+    expect(existsSync(strictPolicy())).toBe(true);
+    expect(existsSync(sidecar())).toBe(false);
+    expect(await node.verified()).toBe(true);
+  });
+
+  test('asks for the firmware’s db where nothing else could vouch for the extension, and runs nothing', async () => {
+    await node.set('foreign-key', `${NAME}.sysext.raw`);
+    await node.activate(inputFor(image, server.url, { trust: { mode: 'strict' } }));
+    await node.reboot();
+    const { code } = await node.command('once');
+    expect([code, node.merged()]).toEqual([1, false]);
+    const running = node.command('run');
+    await expect
+      .poll(() => readFile(join(node.paths.runtime, 'state'), 'utf8').catch(() => ''), { timeout: 60_000 })
+      .toMatch(/(waiting|working) [1-9]/);
+    await node.unset('foreign-key');
+    expect((await running).said).toContain(
+      `does not merge ${NAME}; see: journalctl -b -u systemd-sysext; is its signer's certificate in the firmware's db?; next try in`,
+    );
+    expect(await node.verified()).toBe(true);
+  });
+
+  test('with a certificate of its own does not ask for the firmware’s', async () => {
+    await node.set('foreign-key', `${NAME}.sysext.raw`);
+    await node.activate(inputFor(image, server.url, strict));
+    await node.reboot();
+    const running = node.command('run');
+    await expect
+      .poll(() => readFile(join(node.paths.runtime, 'state'), 'utf8').catch(() => ''), { timeout: 60_000 })
+      .toMatch(/(waiting|working) [1-9]/);
+    await node.unset('foreign-key');
+    const { said } = await running;
+    expect(said).toContain('does not merge');
+    expect(said).not.toContain('firmware');
+  });
+
   test('is not blamed on others when the extension itself is at fault', async () => {
     await enableForeign('other.sysext.raw', true);
     await node.activate(inputFor(image, server.url, strict));

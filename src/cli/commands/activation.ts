@@ -55,18 +55,17 @@ async function choices(options: ActivationOptions): Promise<ActivationChoices> {
   return {
     ...(options.url === undefined ? {} : { url: options.url }),
     ...(node === undefined ? {} : { node }),
-    ...(options.strict
-      ? {
-          strict:
-            options.certificate === undefined
-              ? {}
-              : { certificatePem: await readFile(options.certificate, 'utf8') },
-        }
-      : {}),
+    ...(options.strict ? { strict: await whoseSignatures(options.certificate) } : {}),
     ...(Object.keys(proxy).length === 0 ? {} : { proxy }),
     ...(options.ca === undefined ? {} : { caCertificatePem: await readFile(options.ca, 'utf8') }),
     ...(options.mergeTimeout === undefined ? {} : { mergeTimeoutSeconds: Number(options.mergeTimeout) }),
   };
+}
+
+/** `firmware` is a word, not a file: one of that name is `./firmware`. */
+async function whoseSignatures(certificate?: string): Promise<NonNullable<ActivationChoices['strict']>> {
+  if (certificate === undefined || certificate === 'firmware') return certificate ?? {};
+  return { certificatePem: await readFile(certificate, 'utf8') };
 }
 
 async function nodePart(options: ActivationOptions): Promise<ActivationChoices['node']> {

@@ -15,7 +15,7 @@ export function choicesOf(release: PageRelease, values: FormValues): NodeChoices
     ...(url === '' ? {} : { url }),
     node: nodeOf(release, text),
     ...(text('trust') === 'strict' && release.certificatePem !== undefined
-      ? { certificatePem: release.certificatePem }
+      ? { strict: { certificatePem: release.certificatePem } }
       : {}),
     ...(proxy === '' && noProxy === ''
       ? {}
