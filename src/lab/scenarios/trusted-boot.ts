@@ -13,15 +13,15 @@ import { type BuiltRelease, variantRelease } from '../variant.ts';
 import { imageOf, linkInstead, refused, UNTIL_ACTIVATED } from './common.ts';
 import type { Scenario } from './types.ts';
 
-/** The strict activation brings its certificate as a file; this takes it away again before the merge, so that only the firmware's is left. */
+/** Takes away what immucore has written of the firmware's certificates, before the merge, so that the kernel's keyring alone is left. */
 const CERTIFICATES_FILE = '95_sextant-lab-certificates.yaml';
-const without = (...files: string[]) => `#cloud-config
-# Sextant lab, test equipment: the only certificates are to be the firmware's.
+const KEYRING_ALONE = `#cloud-config
+# Sextant lab, test equipment: the only certificates are to be those that the kernel has from the firmware.
 stages:
   initramfs:
   - name: Sextant lab takes certificates away
     commands:
-    - rm -rf ${files.join(' ')}
+    - rm -rf /run/verity.d
 `;
 
 /** Reads a global UEFI variable of one byte through efivarfs, whose files begin with four bytes of attributes. */
@@ -55,17 +55,16 @@ export const trustedBoot: Scenario = {
       await copyFile(join(tools.root, 'usr/share/OVMF/OVMF_VARS_4M.fd'), variables);
       const firmware = { code: join(tools.root, 'usr/share/OVMF/OVMF_CODE_4M.secboot.fd'), variables };
       const server = await stage.serve({ signed: signed.folder, foreign: foreign.folder });
-      const own = `/etc/verity.d/${stage.extensionName}.crt`;
+      const strict = { strict: 'firmware' } as const;
       const oem = {
-        [ACTIVATION_FILE]: await stage.activationOf(signed, `${server.guestUrl}/signed`, { strict: {} }),
-        [CERTIFICATES_FILE]: without(own),
+        [ACTIVATION_FILE]: await stage.activationOf(signed, `${server.guestUrl}/signed`, strict),
       };
       const disk = await withTpm(stage, tools, async (tpm) => {
         const machine = { firmware, tpm: tpm.socket };
         const node = await stage.node(oem, { base: media.own, machine });
         await firstBoot(stage, node, signed, await readFile(release.certificate, 'utf8'));
         await refusal(stage, node, signed, foreign, `${server.guestUrl}/foreign`);
-        const none = Buffer.from(without(own, '/run/verity.d')).toString('base64');
+        const none = Buffer.from(KEYRING_ALONE).toString('base64');
         await node.run(`echo ${none} | base64 -d >/oem/${CERTIFICATES_FILE}; sync`);
         await node.powerOff();
         return node;
