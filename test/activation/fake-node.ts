@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { parse } from 'yaml';
 import { checkActivation } from '../../src/activation/input-check.ts';
 import { type NodePaths, nodePaths } from '../../src/activation/paths.ts';
 import { activationScript } from '../../src/activation/script.ts';
@@ -48,7 +49,7 @@ case "$*" in
       grep -q 052b0941c89f2345994f2def0408b176 && signature=yes
     [ $strict = yes ] && [ $signature = no ] && exit 1
     [ $strict = yes ] && [ -e "$STUB/foreign-key" ] && [ "\${image##*/}" = "$(cat "$STUB/foreign-key")" ] && exit 1
-    [ "\${image##*/}" = ${NAME}.sysext.raw ] || continue
+    [ "\${image##*/}" = $NAME.sysext.raw ] || continue
     sidecar=\${image%.raw}.roothash
     root_hash=
     [ -e "$sidecar" ] && root_hash=$(cat "$sidecar")
@@ -72,6 +73,8 @@ export interface FakeNode {
   file(image: Buffer): string;
   /** Writes the script for an input, to run with `command`. */
   activate(input: ActivationInput): Promise<void>;
+  /** Takes the script out of an activation file, as it is but for the places. */
+  activateBy(cloudConfig: string): Promise<void>;
   command(verb: string, signal?: AbortSignal): Promise<RunResult & { readonly said: string }>;
   /** Turns a behaviour of the stand-ins on: merge-fails, no-verity, kubernetes-runs, agent-since, foreign-key. */
   set(stub: string, value?: string): Promise<void>;
@@ -84,13 +87,15 @@ export interface FakeNode {
   remove(): Promise<void>;
 }
 
-/** `shell` and `tools` (a PATH) say what the script runs with. */
+/** `shell` and `tools` (a PATH) say what the script runs with, `extension` what the stand-in for systemd-sysext merges. */
 export async function fakeNode(
   shell: readonly string[] = ['sh'],
   tools = '/usr/bin:/bin',
+  extension: { readonly name: string; readonly rootHash: string } = { name: NAME, rootHash: ROOT_HASH },
 ): Promise<FakeNode> {
+  const { name: extensionName, rootHash } = extension;
   const root = await mkdtemp(join(tmpdir(), 'sextant-node-'));
-  const paths = nodePaths(NAME, root);
+  const paths = nodePaths(extensionName, root);
   const stub = join(root, 'stub');
   const script = join(root, 'activate.sh');
   await mkdir(stub);
@@ -104,7 +109,8 @@ export async function fakeNode(
     ENABLED: paths.enabled,
     UNITS: paths.units,
     RELEASE_FILE: paths.releaseFile,
-    ROOT_HASH,
+    NAME: extensionName,
+    ROOT_HASH: rootHash,
   };
   const command: FakeNode['command'] = async (verb, signal) => {
     const [program = 'sh', ...args] = shell;
@@ -119,13 +125,14 @@ export async function fakeNode(
   const node: FakeNode = {
     root,
     paths,
-    link: join(paths.store, 'active', `${NAME}.sysext.raw`),
-    file: (image) => join(paths.store, 'sextant', sha256(image), `${NAME}.sysext.raw`),
+    link: join(paths.store, 'active', `${extensionName}.sysext.raw`),
+    file: (image) => join(paths.store, 'sextant', sha256(image), `${extensionName}.sysext.raw`),
     activate: (input) =>
       writeFile(
         script,
         activationScript(checkActivation(input), paths, { firstDelay: 0, longestDelay: 0, patience: 1 }),
       ),
+    activateBy: (cloudConfig) => writeFile(script, rootedScript(cloudConfig, extensionName, root)),
     command,
     set: (name, value = '') => writeFile(join(stub, name), value),
     unset: (name) => rm(join(stub, name), { force: true }),
@@ -158,6 +165,24 @@ export async function fakeNode(
     remove: () => rm(root, { recursive: true, force: true }),
   };
   return node;
+}
+
+/** The script that a cloud-config writes, its places (all in its head) below `root`. */
+function rootedScript(cloudConfig: string, extensionName: string, root: string): string {
+  const { stages } = parse(cloudConfig, { version: '1.1' });
+  const places = nodePaths(extensionName);
+  const files = stages.initramfs[0].files as readonly { readonly path: string; readonly content: string }[];
+  const text = files.find(({ path }) => path === `${places.runtime}/activate`)?.content ?? '';
+  const end = text.indexOf('\ncase $(uname -m)');
+  return (
+    Object.values(places)
+      .flat()
+      .reduce(
+        (head, place: string) =>
+          head.replaceAll(new RegExp(`(?<=['\n])${place}(?=['\n])`, 'g'), `${root}${place}`),
+        text.slice(0, end),
+      ) + text.slice(end)
+  );
 }
 
 /** The input for one image at an address, on the architecture that the stand-in for uname names. */

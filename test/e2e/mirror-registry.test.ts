@@ -3,8 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { mirroredPlace } from '../../src/node/catalog/place.ts';
+import { readCatalog } from '../../src/node/catalog/read.ts';
+import { obtainImage } from '../../src/node/download/obtain.ts';
+import { blobAddress } from '../../src/node/download/registry.ts';
+import { storeFile } from '../../src/node/model/paths.ts';
 import { hostArchitecture } from '../../src/support/architecture.ts';
 import { cacheFolder } from '../../src/support/context.ts';
+import { realPrograms, rootedHost } from '../node/rooted.ts';
 import {
   judge,
   type RealRegistry,
@@ -14,6 +20,7 @@ import {
 import { type Ended, startSextant } from '../sextant.ts';
 import { startServer, type TestServer } from '../sources/server.ts';
 import { closed, NO_PROXIES } from './closed.ts';
+import { closedNode } from './closed-node.ts';
 import { downloaded, makeSmallRecipe, mirroredTo, releaseFiles } from './small-recipe.ts';
 
 // A closed network with a registry and nothing else: Debian's docker-registry, filled outside by `sextant mirror`.
@@ -137,6 +144,12 @@ test('with an empty cache and no network but the registry, the recipe that oras 
   expect(await readFile(join(at, 'activation/k3s-v1.36.3+k3s1.yaml'), 'utf8')).toContain(
     `http://127.0.0.1:${PORT}/v2/acme/mirror/blobs/sha256:${images[0].sha256}`,
   );
+  const activation = await readFile(join(at, 'activation/k3s-v1.36.3+k3s1.yaml'), 'utf8');
+  const { node, image: bytes } = await closedNode(
+    [...withRegistry(), 'sh'],
+    activation,
+    join(recipe, 'dist'),
+  );
   await registry.close();
   const inside = { cache: join(folder, 'cache-inside'), wrap: withRegistry() };
   const began = await run(join(at, 'recipe'), ['build'], inside);
@@ -145,9 +158,15 @@ test('with an empty cache and no network but the registry, the recipe that oras 
   const checked = await run(at, ['catalog', 'check', `oci://${MIRROR}:catalog`, '--trust', trust], inside);
   const shown = await run(at, ['catalog', 'show', `oci://${MIRROR}:catalog`, '--json'], inside);
   const added = await run(at, ['catalog', 'add', 'own', `oci://${MIRROR}:${RELEASE}`], inside);
+  // A node installs it by the activation file that oras pulled, with nothing but the registry either.
+  const installed = await node.command('run');
   const [program = '', ...args] = command;
   registry = await startProgram(program, args, undefined);
   done(began);
+  expect(installed.code, installed.said).toBe(0);
+  expect(installed.said).toContain('is merged, dm-verity in use');
+  expect((await readFile(node.file(bytes))).equals(bytes)).toBe(true);
+  await node.remove();
   expect(await releaseFiles(join(at, 'recipe/dist'))).toEqual(await releaseFiles(join(recipe, 'dist')));
   expect(done(checked).stdout).toContain('serial 1, 1 releases, signed by');
   expect(JSON.parse(done(shown).stdout)).toEqual(
@@ -159,6 +178,26 @@ test('with an empty cache and no network but the registry, the recipe that oras 
   // Kairos finds the artifact by its digest, as it was published.
   const kairos = JSON.parse(await readFile(join(at, 'own/releases.json'), 'utf8'));
   expect(kairos.layers[0].tags[0].sysext[HOST].oci).toBe(`${MIRROR}@${artifact()}`);
+});
+
+test('sextant-node reads the catalog there, and fetches its release out of the mirror and not from where the catalog says', async () => {
+  const root = await mkdtemp(join(folder, 'node-'));
+  realPrograms(root, ['curl', 'sha256sum', 'openssl']);
+  await mkdir(join(root, 'run/sextant'), { recursive: true });
+  const host = rootedHost(root);
+  const trust = await readFile(join(recipe, 'catalog.pub'), 'utf8');
+  const mirrored = `oci://${MIRROR}`;
+  const catalog = readCatalog(host, { address: `${mirrored}:catalog`, mirror: mirrored, trust });
+  expect(catalog).toMatchObject({ serial: 1, signed: true });
+  const [listed] = catalog.releases;
+  const image = listed?.images.find(({ architecture }) => architecture === HOST);
+  if (listed === undefined || image === undefined) throw new Error('not in the catalog');
+  expect(listed.address).toBe('https://upstream.test/k3s');
+  const { release: place } = mirroredPlace(mirrored, listed);
+  const file = { name: listed.name, sha256: image.sha256, rootHash: image.rootHash, size: image.size };
+  obtainImage(host, file, { kind: 'registry', place: blobAddress(place, image.sha256) }, () => {});
+  const built = await readFile(join(recipe, 'dist', image.file));
+  expect((await readFile(join(root, storeFile(file)))).equals(built)).toBe(true);
 });
 
 test('without the registry nothing is built there: the network is closed indeed', async () => {

@@ -1,7 +1,8 @@
-import { copyFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, cp, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { hostArchitecture } from '../../src/support/architecture.ts';
 import { cacheFolder } from '../../src/support/context.ts';
@@ -9,6 +10,7 @@ import { sha256 } from '../../src/support/files.ts';
 import { type Ended, startSextant } from '../sextant.ts';
 import { startServer, type TestServer } from '../sources/server.ts';
 import { closed, NO_PROXIES } from './closed.ts';
+import { closedNode } from './closed-node.ts';
 import { downloaded, makeSmallRecipe, mirroredTo, releaseFiles } from './small-recipe.ts';
 
 // A closed network: what `sextant mirror` filled outside is all there is inside, in a network namespace without any way out.
@@ -19,6 +21,13 @@ let folder: string;
 let outside: TestServer;
 let recipe: string;
 let mirror: string;
+
+/** The web server runs beside the command, and ends with it. */
+const withServer = () =>
+  closed(
+    `python3 -m http.server --bind 127.0.0.1 --directory ${mirror} 8099 >/dev/null 2>&1 & sleep 1`,
+    '"$@"; code=$?; kill $! 2>/dev/null; exit $code',
+  );
 
 const run = (
   at: string,
@@ -119,12 +128,43 @@ test('with an empty cache and no network but a web server of the mirror, the sam
   await cp(join(mirror, 'recipe'), at, { recursive: true });
   const ended = await run(at, ['build'], {
     cache: join(folder, 'cache-http'),
-    wrap: closed(
-      `python3 -m http.server --bind 127.0.0.1 --directory ${mirror} 8099 >/dev/null 2>&1 & sleep 1`,
-    ),
+    wrap: withServer(),
   });
   expect(ended.code, ended.stderr).toBe(0);
   expect(await releaseFiles(join(at, 'dist'))).toEqual(await releaseFiles(join(recipe, 'dist')));
+});
+
+describe('the activation file of the mirror', () => {
+  test('installs the release on a node, with no network but a web server of the mirror', async () => {
+    const { node, image } = await closedNode(
+      [...withServer(), 'sh'],
+      await readFile(join(mirror, 'activation/k3s-v1.36.3+k3s1.yaml'), 'utf8'),
+      join(recipe, 'dist'),
+    );
+    const { code, said } = await node.command('run');
+    expect(code, said).toBe(0);
+    expect(said).toContain(`fetching ${MIRROR}/releases/k3s-v1.36.3%2Bk3s1/`);
+    expect(said).toContain('is merged, dm-verity in use');
+    expect((await readFile(node.file(image))).equals(image)).toBe(true);
+    expect(await readlink(node.link)).toBe(`../sextant/${sha256(image)}/small.sysext.raw`);
+    expect(await node.verified()).toBe(true);
+    await node.remove();
+  });
+
+  test('installs nothing where there is no mirror: the network is closed indeed', async () => {
+    const { node, image } = await closedNode(
+      [...closed(':'), 'sh'],
+      await readFile(join(mirror, 'activation/k3s-v1.36.3+k3s1.yaml'), 'utf8'),
+      join(recipe, 'dist'),
+    );
+    expect((await node.command('once')).code).toBe(1);
+    expect([existsSync(node.file(image)), existsSync(node.link), node.merged()]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    await node.remove();
+  });
 });
 
 test('without the mirror nothing is built there: the network is closed indeed', async () => {
