@@ -28,12 +28,17 @@ const TRUST_STORES = [
 /** The longest a download may take in all; one that stands still ends after a minute. */
 const DOWNLOAD_SECONDS = 6 * 3600;
 
+/** Three more attempts, unless the server asks for a pause that ends later than this many seconds from now. */
+const RETRY = ['--retry', '3', '--retry-max-time', '120'];
+
 export interface CurlAnswer {
   /** curl's exit code (curl(1), EXIT CODES). */
   readonly code: number;
   /** Status of the last answer, 0 without one. */
   readonly status: number;
   readonly said: string;
+  /** Seconds that the server asks to wait (RFC 9110, 10.2.3); undefined where it says none, or a date, which the node's clock would have to know. */
+  readonly retryAfter: number | undefined;
   /** What the node's clock said then, milliseconds since 1970: for display only. */
   readonly at: number;
 }
@@ -73,7 +78,7 @@ export function curlAsk(host: Host, address: string, limit: number, headers: rea
   try {
     const answer = withHeaders(host, headers, (named) =>
       curl(host, address, [
-        ...['--silent', '--retry', '3', '--dump-header', head, '--output', file],
+        ...['--silent', ...RETRY, '--dump-header', head, '--output', file],
         ...['--max-filesize', String(limit), ...named],
       ]),
     );
@@ -123,18 +128,24 @@ export function curlSmall(
   limit: number,
   headers: readonly string[] = [],
 ): CurlAnswer {
-  const options = ['--silent', '--retry', '3', '--output', file, '--max-filesize', String(limit)];
+  const options = ['--silent', ...RETRY, '--output', file, '--max-filesize', String(limit)];
   return withHeaders(host, headers, (named) => curl(host, address, [...options, ...named]));
 }
 
 /** What a failed download is for people. */
-export function networkFailure(address: string, { code, status, said, at }: CurlAnswer): Failure {
+export function networkFailure(address: string, { code, status, said, retryAfter, at }: CurlAnswer): Failure {
   const shown = shownAddress(address);
   if (code === 22 && (status === 404 || status === 410))
     return new Failure(
       'network',
       `${shown}: the server has no such file (${status})`,
       'check the version or address',
+    );
+  if (code === 22 && status === 429)
+    return new Failure(
+      'network',
+      `${shown}: the server wants fewer requests (429)`,
+      `run the same command again ${retryAfter === undefined ? 'later' : `in ${retryAfter} s, as it asks`}; what has arrived is kept`,
     );
   if (code === 22)
     return new Failure(
@@ -169,7 +180,8 @@ function curl(host: Host, address: string, options: readonly string[]): CurlAnsw
     ['--fail', '--location', '--show-error', '--connect-timeout', '15'].concat(
       ['--speed-limit', '1024', '--speed-time', '60'],
       ['--proto', '=http,https', '--proto-redir', '=http,https'],
-      ['--write-out', '%{http_code} %{errormsg}', ...authorities(host)],
+      // %header is curl's from 7.84 on; older ones write it as it stands.
+      ['--write-out', '%{http_code} %{errormsg}\n%header{retry-after}', ...authorities(host)],
       options,
       ['--', address],
     ),
@@ -179,12 +191,14 @@ function curl(host: Host, address: string, options: readonly string[]): CurlAnsw
       okCodes: Array.from({ length: 127 }, (_, code) => code),
     },
   );
-  const [, status = '0', said = ''] = /^(\d+) ?([\s\S]*)$/.exec(result.stdout.trim()) ?? [];
+  const [first = '', after = ''] = result.stdout.split('\n');
+  const [, status = '0', said = ''] = /^(\d+) ?(.*)$/.exec(first.trim()) ?? [];
   const [errorLine = ''] = result.stderr.trim().split('\n').reverse();
   return {
     code: result.code ?? -1,
     status: Number(status),
     said: said || errorLine.replace(/^curl: /, ''),
+    retryAfter: /^\d{1,6}$/.test(after.trim()) ? Number(after) : undefined,
     at: host.wallClock(),
   };
 }

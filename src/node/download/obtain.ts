@@ -20,6 +20,8 @@ export interface ImageSource {
 
 /** A connection that ends early is taken up again this often, with a longer pause each time. */
 const PAUSES_SECONDS = [2, 5, 15, 30];
+/** A server that asks for a longer one is reported instead of waited for. */
+const LONGEST_PAUSE_SECONDS = 120;
 
 /** Name of the folder's unfinished download. It is the activation's too: either goes on from what the other has. */
 const PART = '.part';
@@ -147,11 +149,13 @@ function download(
     }
     // A full disk or too long an answer: what is left of it helps nobody.
     if (answer.code === 23 || answer.code === 63 || sizeNow() > file.size) host.unlink(part);
-    const worthAnother = RETRIED.includes(answer.code) || (answer.code === 22 && answer.status >= 500);
-    if (!worthAnother || pause === 0) throw networkFailure(address, answer);
+    const busy = answer.code === 22 && (answer.status === 429 || answer.status >= 500);
+    const wait = Math.max(pause, answer.retryAfter ?? 0);
     const failure = networkFailure(address, answer);
-    say(`${failure.message}; again in ${pause} s`);
-    host.sleep(pause);
+    if (!(busy || RETRIED.includes(answer.code)) || pause === 0 || wait > LONGEST_PAUSE_SECONDS)
+      throw failure;
+    say(`${failure.message}; again in ${wait} s`);
+    host.sleep(wait);
   }
 }
 

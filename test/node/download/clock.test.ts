@@ -105,6 +105,12 @@ test.each([
   ['server certificate expiration date has passed.', 'has expired'],
   ['server verification failed: certificate has expired. (CAfile: /x CRLfile: none)', 'has expired'],
 ])("curl's words of OpenSSL and of GnuTLS are understood: %s", (said, expected) => {
-  const { message } = networkFailure('https://example.org/x', { code: 60, status: 0, said, at: 0 });
+  const { message } = networkFailure('https://example.org/x', {
+    code: 60,
+    status: 0,
+    said,
+    retryAfter: undefined,
+    at: 0,
+  });
   expect(message).toContain(`the server's certificate ${expected} by this node's clock`);
 });

@@ -74,6 +74,15 @@ describe('an image comes into the store', () => {
     expect(slept).toEqual([2]);
   });
 
+  test('after the pause that a server asks for', async () => {
+    const later = (seconds: string) => ({ status: 429, headers: { 'retry-after': seconds } });
+    await server.on('/later', later('7'), later('Fri, 02 Jan 2026 03:05:05 GMT'), { body: image });
+    obtain('/later');
+    expect(stored().equals(image)).toBe(true);
+    expect(slept).toEqual([7, 5]);
+    expect(lines[1]).toBe(`${server.url}/later: the server wants fewer requests (429); again in 7 s`);
+  });
+
   test('anew from a server that cannot continue', async () => {
     await server.on('/whole', { body: image, noRanges: true });
     place(root, `${folder}/.part`, image.subarray(0, 1000));
@@ -127,6 +136,17 @@ describe('nothing stays under the final name, and the reason is said, when', () 
     expect(slept).toEqual([2, 5, 15, 30]);
   });
 
+  test('the server wants fewer requests, for longer than anyone waits', async () => {
+    await server.on('/much-later', { status: 429, headers: { 'retry-after': '3600' } });
+    const { code, message, hint } = failure(() => obtain('/much-later'));
+    expect([code, message]).toEqual([
+      'network',
+      `${server.url}/much-later: the server wants fewer requests (429)`,
+    ]);
+    expect(hint).toBe('run the same command again in 3600 s, as it asks; what has arrived is kept');
+    expect(slept).toEqual([]);
+  });
+
   test('the connection breaks again and again; what arrived is kept for later', async () => {
     await server.on('/cuts', { body: image, cutAfter: 1000 });
     expect(failure(() => obtain('/cuts')).hint).toContain('goes on from there');
@@ -175,6 +195,17 @@ test('unfinished downloads of other images go, with their folders', () => {
   expect(readdirSync(`${root}/var/lib/kairos/extensions/sextant`).sort()).toEqual(
     [file.sha256, 'note'].sort(),
   );
+});
+
+test('a text is asked for again after the pause that a server asks for, and not after hours', async () => {
+  const later = (seconds: string) => ({ status: 429, headers: { 'retry-after': seconds } });
+  await server.on('/text-soon', later('1'), { body: 'hello' });
+  expect(curlText(host, `${server.url}/text-soon`, 100)).toBe('hello');
+  await server.on('/text-later', later('3600'));
+  const { message, hint } = failure(() => curlText(host, `${server.url}/text-later`, 100));
+  expect(message).toBe(`${server.url}/text-later: the server wants fewer requests (429)`);
+  expect(hint).toContain('in 3600 s');
+  expect(await server.of('/text-later')).toHaveLength(1);
 });
 
 test('a text is fetched through the proxy that is set, and limited', async () => {
