@@ -58,15 +58,29 @@ async function verifiedText(text: string, keys: string, suite: string, now: Date
   const message = await readCleartextMessage({ cleartextMessage: text }).catch((error: unknown) => {
     throw refuse('not a signed text', error);
   });
-  const { data, signatures } = await verify({ message, verificationKeys, date: now });
-  const failures: unknown[] = [];
-  for (const { verified, keyID } of signatures) {
-    try {
-      await verified;
-      return data;
-    } catch (error) {
-      failures.push(`${keyID.toHex()}: ${(error as Error).message}`);
+  /** The signed text, or why no signature of it counts at a time; null is any time (openpgp's own meaning, which its types leave out). */
+  const signedAt = async (date: Date | null): Promise<{ data?: string; failures: string[] }> => {
+    const { data, signatures } = await verify({ message, verificationKeys, date: date as Date });
+    const failures: string[] = [];
+    for (const { verified, keyID } of signatures) {
+      try {
+        await verified;
+        return { data, failures };
+      } catch (error) {
+        failures.push(`${keyID.toHex()}: ${(error as Error).message}`);
+      }
     }
+    return { failures };
+  };
+  const { data, failures } = await signedAt(now);
+  if (data !== undefined) return data;
+  if ((await signedAt(null)).data !== undefined) {
+    const clock = now.toISOString().slice(0, 16).replace('T', ' ');
+    throw new SextantError(
+      'verification',
+      `InRelease of ${suite}: its signature does not count at the time of this machine's clock, ${clock} UTC (${failures.join('; ')})`,
+      { hint: 'set the clock if that is not the time; if it is, the mirror is out of date: use another one' },
+    );
   }
   throw refuse(`no good signature by a key of the Debian archive (${failures.join('; ') || 'no signature'})`);
 }

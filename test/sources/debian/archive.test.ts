@@ -1,6 +1,6 @@
 import { lstat, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { component, type SourceOf } from '../../../src/recipe/schema.ts';
 import { debianSource } from '../../../src/sources/debian/debian.ts';
 import { asked } from '../../../src/sources/debian/location.ts';
@@ -69,6 +69,28 @@ describe('a Debian archive', () => {
       expect(error).toMatchObject({ code: 'verification', message: expect.stringContaining(says) });
     });
   });
+
+  it.each([
+    ['1970-01-01T00:00:12Z', '1970-01-01 00:00 UTC'],
+    ['2001-05-05T05:05:05Z', '2001-05-05 05:05 UTC'],
+  ])(
+    'that was signed after what the clock says (%s) is refused by that time, not as forged',
+    async (now, shown) => {
+      await archive.publish(base);
+      vi.useFakeTimers({ toFake: ['Date'], now: new Date(now) });
+      await withFolder(async (folder) => {
+        const error = await errorOf(resolvePackages(['tool'], 'trixie', 'amd64', fresh(folder), trust()));
+        expect(error.code).toBe('verification');
+        expect(error.message).toContain(
+          `InRelease of trixie: its signature does not count at the time of this machine's clock, ${shown} (`,
+        );
+        expect(error.hint).toContain('set the clock if that is not the time');
+        const forged = { keys: archive.otherKeys };
+        const other = await errorOf(resolvePackages(['tool'], 'trixie', 'amd64', fresh(folder), forged));
+        expect(other.message).toContain('no good signature');
+      }).finally(() => vi.useRealTimers());
+    },
+  );
 
   it('is refused when another key has signed it', async () => {
     await archive.publish(base);
