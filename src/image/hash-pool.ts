@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { SextantError } from '../support/errors.ts';
 import { bundledProgram } from '../support/package.ts';
-import { type HashAnswer, type HashTask, type LevelTask, NOT_BEGUN, SHARED, SHORTER } from './hash-tasks.ts';
+import { type HashAnswer, type LevelTask, NOT_BEGUN, SHARED, SHORTER } from './hash-tasks.ts';
 import { BLOCK } from './verity.ts';
 
 const MAX_WORKERS = 4;
@@ -18,13 +18,9 @@ export interface HashPool {
    * called with bytes hashed so far.
    */
   level(
-    task: Omit<LevelTask, 'kind' | 'shared' | 'worker' | 'workers'>,
+    task: Omit<LevelTask, 'shared' | 'worker' | 'workers'>,
     progress?: (bytes: number) => void,
   ): Promise<number | undefined>;
-  /** SHA-256 (hexadecimal) of a file's first `size` bytes, by one thread. */
-  digest(file: number, size: number): Promise<string>;
-  /** Waits, in one thread, until a file's data is on the disk. */
-  sync(file: number): Promise<void>;
   /** Resolves once no thread uses a file any more, also after an error in one of them. */
   settle(): Promise<void>;
   /** Ends the threads, whatever they do. */
@@ -43,9 +39,6 @@ export function openHashPool(signal: AbortSignal): HashPool {
   };
   signal.addEventListener('abort', close, { once: true });
 
-  // A thread with nothing to do takes the next task; with one thread the tasks queue.
-  let turn = 0;
-  const any = () => threads[turn++ % threads.length] as Thread;
   const guarded = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
@@ -62,8 +55,7 @@ export function openHashPool(signal: AbortSignal): HashPool {
       const counts = new Int32Array(shared).fill(NOT_BEGUN, SHARED.inHand);
       const timer = setInterval(() => progress?.(Atomics.load(counts, SHARED.done) * BLOCK), TICK);
       try {
-        const ask = (thread: Thread, worker: number) =>
-          thread.ask({ ...task, kind: 'level', shared, worker, workers });
+        const ask = (thread: Thread, worker: number) => thread.ask({ ...task, shared, worker, workers });
         await guarded(Promise.all(threads.map(ask)));
       } catch (error) {
         Atomics.store(counts, SHARED.taken, NOTHING_LEFT); // The other threads need not go on.
@@ -74,12 +66,6 @@ export function openHashPool(signal: AbortSignal): HashPool {
       const mismatch = Atomics.load(counts, SHARED.mismatch);
       return mismatch === 0 ? undefined : mismatch - 1;
     },
-    async digest(file, size) {
-      return (await guarded(any().ask({ kind: 'digest', file, size }))) as string;
-    },
-    async sync(file) {
-      await guarded(any().ask({ kind: 'sync', file }));
-    },
     async settle() {
       await Promise.all(threads.map((thread) => thread.idle()));
     },
@@ -88,7 +74,7 @@ export function openHashPool(signal: AbortSignal): HashPool {
 }
 
 interface Thread {
-  ask(task: HashTask): Promise<string | undefined>;
+  ask(task: LevelTask): Promise<void>;
   /** Resolves when everything asked so far is answered, or the thread has ended. */
   idle(): Promise<void>;
   end(): Promise<unknown>;
@@ -102,7 +88,7 @@ function startThread(): Thread {
     execArgv: [],
   });
   let last: Promise<unknown> = Promise.resolve();
-  const waiting: { resolve(result: string | undefined): void; reject(error: Error): void }[] = [];
+  const waiting: { resolve(): void; reject(error: Error): void }[] = [];
   let ended: Error | undefined;
   const fail = (error: Error) => {
     ended ??= error;
@@ -110,14 +96,14 @@ function startThread(): Thread {
   };
   worker.on('message', (answer: HashAnswer) => {
     const asked = waiting.shift();
-    if (answer.ok) asked?.resolve(answer.result);
+    if (answer.ok) asked?.resolve();
     else asked?.reject(failure(answer.message, answer.code));
   });
   worker.on('error', (error) => fail(new Error(`a hash thread ended: ${error.message}`, { cause: error })));
   worker.on('exit', () => fail(new Error('a hash thread ended early')));
   return {
     ask(task) {
-      const answer = new Promise<string | undefined>((resolve, reject) => {
+      const answer = new Promise<void>((resolve, reject) => {
         if (ended) {
           reject(ended);
           return;

@@ -1,12 +1,10 @@
-/** What the main thread asks a hash worker to do. File descriptors belong to the process, so workers read and write through them. */
-export type HashTask = LevelTask | DigestTask | SyncTask;
-
 /**
+ * What the main thread asks a hash worker to do. File descriptors belong to the process, so workers read and write through them.
+ *
  * Hashes 4096-byte blocks, salt in front, into a run of digests: `blocks` blocks at `from` give hash blocks at `to` of `target` (bytes
  * from the start of each file). Workers that share `shared` share the work. `compare` reads the hash blocks instead of writing them.
  */
 export interface LevelTask {
-  readonly kind: 'level';
   readonly mode: 'write' | 'compare';
   readonly source: number;
   readonly from: number;
@@ -29,22 +27,9 @@ export const SHARED = { taken: 0, done: 1, mismatch: 2, inHand: 3 } as const;
 /** In hand of a worker that has not begun. */
 export const NOT_BEGUN = 0x7ffffffe;
 
-/** SHA-256 of a file's first `size` bytes. */
-export interface DigestTask {
-  readonly kind: 'digest';
-  readonly file: number;
-  readonly size: number;
-}
-
-/** Waits until a file's data is on the disk. */
-export interface SyncTask {
-  readonly kind: 'sync';
-  readonly file: number;
-}
-
-/** A worker's answer. `result` is the digest (hexadecimal) of a DigestTask. */
+/** A worker's answer. */
 export type HashAnswer =
-  | { readonly ok: true; readonly result: string | undefined }
+  | { readonly ok: true }
   | { readonly ok: false; readonly message: string; readonly code: string | undefined };
 
 /** Code of the failure that a file ended before the bytes it should hold. */

@@ -1,26 +1,16 @@
 // A thread that hashes: tools/bundle.mjs makes it a file of its own, hash-pool.ts starts it.
-import { createHash, hash as oneShot } from 'node:crypto';
-import { fdatasyncSync, ftruncateSync, readSync, readvSync, writeSync, writevSync } from 'node:fs';
+import { hash as oneShot } from 'node:crypto';
+import { ftruncateSync, readSync, readvSync, writeSync, writevSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import {
-  type DigestTask,
-  type HashAnswer,
-  type HashTask,
-  type LevelTask,
-  NOT_BEGUN,
-  SHARED,
-  SHORTER,
-  type SyncTask,
-} from './hash-tasks.ts';
+import { type HashAnswer, type LevelTask, NOT_BEGUN, SHARED, SHORTER } from './hash-tasks.ts';
 import { BLOCK, DIGEST, HASHES_PER_BLOCK } from './verity.ts';
 
 /** Blocks a worker takes at a time: 8 MiB of data, whose digests fill 16 hash blocks. */
 const CHUNK = 16 * HASHES_PER_BLOCK;
 /** Blocks per read: 256 KiB stay in the processor's cache between reading and hashing. */
 const BATCH = 64;
-const PIECE = 1024 * 1024;
 
-function level(task: LevelTask): undefined {
+function level(task: LevelTask): void {
   const { source, salt, blocks, move } = task;
   const shared = new Int32Array(task.shared);
   const chunks = Math.ceil(blocks / CHUNK);
@@ -41,7 +31,7 @@ function level(task: LevelTask): undefined {
     // What moves away leaves from the end, so that the source can be shortened; what is only read is read in order.
     const chunk = move ? chunks - 1 - taken : taken;
     Atomics.store(shared, SHARED.inHand + task.worker, chunk);
-    if (taken >= chunks || Atomics.load(shared, SHARED.mismatch) !== 0) return undefined;
+    if (taken >= chunks || Atomics.load(shared, SHARED.mismatch) !== 0) return;
     const first = chunk * CHUNK;
     const count = Math.min(CHUNK, blocks - first);
     for (let done = 0; done < count; done += BATCH) {
@@ -89,21 +79,6 @@ function firstDifference(a: Buffer, b: Buffer): number {
   return at;
 }
 
-function digest({ file, size }: DigestTask): string {
-  const hash = createHash('sha256');
-  const buffer = Buffer.alloc(PIECE);
-  for (let done = 0; done < size; done += PIECE) {
-    const wanted = Math.min(PIECE, size - done);
-    expectBytes(readSync(file, buffer, 0, wanted, done), wanted);
-    hash.update(buffer.subarray(0, wanted));
-  }
-  return hash.digest('hex');
-}
-
-function sync({ file }: SyncTask): undefined {
-  fdatasyncSync(file);
-}
-
 function writeBlocks(file: number, blocks: readonly Buffer[], position: number): void {
   const size = blocks.length * BLOCK;
   const written = writevSync(file, blocks, position);
@@ -122,21 +97,11 @@ function expectBytes(read: number, wanted: number): void {
   if (read !== wanted) throw Object.assign(new Error('the file ended early'), { code: SHORTER });
 }
 
-function perform(task: HashTask): string | undefined {
-  switch (task.kind) {
-    case 'level':
-      return level(task);
-    case 'digest':
-      return digest(task);
-    case 'sync':
-      return sync(task);
-  }
-}
-
-parentPort?.on('message', (task: HashTask) => {
+parentPort?.on('message', (task: LevelTask) => {
   let answer: HashAnswer;
   try {
-    answer = { ok: true, result: perform(task) };
+    level(task);
+    answer = { ok: true };
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
     answer = { ok: false, message, code };

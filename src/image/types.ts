@@ -64,8 +64,7 @@ export interface ImageInfo {
   readonly signature?: SignatureInfo;
 }
 
-/** What `writeImage` resolves to: ImageInfo and the file's own digest. */
+/** What `writeImage` resolves to. */
 export interface WrittenImage extends ImageInfo {
   readonly path: string;
-  readonly sha256: string;
 }

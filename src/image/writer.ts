@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { toSextantError } from '../support/errors.ts';
 import { withTemporaryFolder } from '../support/files.ts';
 import { bytesText, inStep } from '../support/progress.ts';
-import { BACKUP_BYTES, encodeGpt, type Gpt } from './gpt.ts';
+import { BACKUP_BYTES, encodeGpt } from './gpt.ts';
 import { type HashPool, openHashPool } from './hash-pool.ts';
 import { hashTree } from './hash-tree.ts';
 import { imageLayout, ROOT_OFFSET } from './layout.ts';
@@ -13,6 +14,9 @@ import { readTables } from './reader.ts';
 import { signaturePartition } from './signature.ts';
 import type { ImageInfo, ImageRequest, Signer, WrittenImage } from './types.ts';
 import { BLOCK, encodeSuperblock, treeLayout } from './verity.ts';
+
+/** Pause before what was written since is brought to the disk too, milliseconds. */
+const WRITE_BACK_PAUSE = 20;
 
 /**
  * Writes an extension's image: the tree as erofs, its dm-verity tree, the signature, the partition table. The file appears whole, synced
@@ -56,8 +60,8 @@ export interface SealRequest
   readonly pool: HashPool;
 }
 
-/** Makes an image around a file system: hash tree, signature, partition table. The file is synced; its digest comes with it. */
-export async function sealImage(request: SealRequest): Promise<ImageInfo & { readonly sha256: string }> {
+/** Makes an image around a file system: hash tree, signature, partition table. The file is synced. */
+export async function sealImage(request: SealRequest): Promise<ImageInfo> {
   const { path, pool, context, architecture, signer } = request;
   const salt = createHash('sha256').update(`sextant salt ${request.seed}`).digest();
   const data = await open(request.fileSystem, 'r+');
@@ -74,6 +78,7 @@ export async function sealImage(request: SealRequest): Promise<ImageInfo & { rea
     const file = await open(path, 'wx+', 0o644);
     try {
       const rootHash = await inStep(context.progress, `hash tree (${architecture})`, async (step) => {
+        const written = writingBack(file);
         const result = await hashTree({
           pool,
           layout,
@@ -83,7 +88,7 @@ export async function sealImage(request: SealRequest): Promise<ImageInfo & { rea
           mode: 'write',
           moveTo: ROOT_OFFSET,
           progress: (bytes) => step.update({ bytes, total: dataSize }),
-        });
+        }).finally(written);
         if (!('rootHash' in result)) throw new Error('a tree that is written cannot differ');
         return result.rootHash;
       });
@@ -99,10 +104,10 @@ export async function sealImage(request: SealRequest): Promise<ImageInfo & { rea
       }
       await writeAt(file, backup, gpt.diskSize - BACKUP_BYTES);
       await file.chmod(0o644); // Whatever the umask.
-      const sha256 = await inStep(context.progress, `image (${architecture})`, () => finish(pool, file, gpt));
+      await inStep(context.progress, `image (${architecture})`, () => file.sync());
       const { info } = await readTables(file, path);
       if (info.rootHash !== rootHash) throw new Error('the image does not read back as it was written');
-      return { ...info, sha256 };
+      return info;
     } finally {
       await pool.settle();
       await file.close();
@@ -112,11 +117,24 @@ export async function sealImage(request: SealRequest): Promise<ImageInfo & { rea
   }
 }
 
-/** One thread takes the finished file's digest while another brings it to the disk. */
-async function finish(pool: HashPool, file: FileHandle, { diskSize }: Gpt): Promise<string> {
-  const [sha256] = await Promise.all([pool.digest(file.fd, diskSize), pool.sync(file.fd)]);
-  await file.sync(); // What the other thread's data-only sync leaves out.
-  return sha256;
+/**
+ * Brings to the disk what is written meanwhile, so that little is left for the last sync. What it gives back ends it, and rejects where
+ * the disk did not take something: the system says that once for each descriptor (fsync(2)).
+ */
+function writingBack(file: FileHandle): () => Promise<void> {
+  let going = true;
+  const work = async () => {
+    while (going) {
+      await file.datasync();
+      await sleep(WRITE_BACK_PAUSE);
+    }
+  };
+  const done = work();
+  done.catch(() => {});
+  return () => {
+    going = false;
+    return done;
+  };
 }
 
 /** Makes a rename last. */

@@ -7,7 +7,7 @@ import { hasStandins, recipeDigest } from '../recipe/load.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { Architecture } from '../support/architecture.ts';
 import { SextantError } from '../support/errors.ts';
-import { canonicalJson, replaceFolder, sha256, withTemporaryFolder } from '../support/files.ts';
+import { canonicalJson, fileDigest, replaceFolder, sha256, withTemporaryFolder } from '../support/files.ts';
 import { fill } from '../support/fill.ts';
 import { bytesText, inStep } from '../support/progress.ts';
 import { SOURCE_DIGEST, VERSION } from '../support/version.ts';
@@ -192,7 +192,10 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
       context: sources,
     });
     await writeFile(join(folder, `${base}.roothash`), `${image.rootHash}\n`);
-    const contents = await fileContents(tree.root, tree.entries, sources.signal);
+    const [digest, contents] = await Promise.all([
+      fileDigest(join(folder, `${base}.raw`), sources.signal),
+      fileContents(tree.root, tree.entries, sources.signal),
+    ]);
     for (const warning of contents.warnings) sources.progress.say(`warning: ${architecture}: ${warning}`);
     const described = {
       recipe,
@@ -200,7 +203,7 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
       architecture,
       locked,
       files: contents.files,
-      image: { file: `${base}.raw`, sha256: image.sha256 },
+      image: { file: `${base}.raw`, sha256: digest.sha256 },
       timestamp: sourceDate(),
     };
     const inventory = takeInventory(described);
@@ -213,7 +216,7 @@ async function buildImage(step: ImageStep): Promise<ReleasedImage> {
       architecture,
       file: `${base}.raw`,
       size: image.size,
-      sha256: image.sha256,
+      sha256: digest.sha256,
       rootHash: image.rootHash,
       rootHashFile: `${base}.roothash`,
       sbom,

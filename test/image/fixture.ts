@@ -42,7 +42,7 @@ export async function seal(
   data: Buffer,
   context: Context,
   signing?: SigningFiles,
-): Promise<ImageInfo & { readonly sha256: string }> {
+): Promise<ImageInfo> {
   const fileSystem = `${path}.data`;
   const signer = signing === undefined ? undefined : await openSigner(signing);
   writeFileSync(fileSystem, data);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   existsSync,
   mkdtempSync,
@@ -25,13 +25,12 @@ const work = mkdtempSync(join(tmpdir(), 'sextant-image-'));
 const context = { cache: work, progress: silent, signal: new AbortController().signal };
 const signers = { a: makeSigner(work, 'a'), b: makeSigner(work, 'b') };
 
-/** An image around bytes that stand where a file system would, checked to hold them and to have the digest it is said to have. */
+/** An image around bytes that stand where a file system would, checked to hold them. */
 async function sealed(name: string, blocks: number, signing?: SigningFiles): Promise<string> {
   const path = join(work, name);
   const data = dataBlocks(blocks);
   rmSync(path, { force: true });
-  const { sha256 } = await seal(path, data, context, signing);
-  expect(sha256).toBe(createHash('sha256').update(readFileSync(path)).digest('hex'));
+  await seal(path, data, context, signing);
   const written = readFileSync(path).subarray(ROOT_OFFSET, ROOT_OFFSET + data.length);
   expect(written.equals(data)).toBe(true);
   expect(existsSync(`${path}.data`)).toBe(false);

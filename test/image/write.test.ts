@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,13 +49,12 @@ function request(name: string, over: Partial<ImageRequest> = {}): ImageRequest &
   };
 }
 
-test('an image is written whole, alone, readable by everyone, with the digest that is said', async () => {
+test('an image is written whole, alone, readable by everyone', async () => {
   const { folder, ...asked } = request('whole', { signer: await openSigner(a) });
   const before = process.umask(0o077);
   const written = await writeImage(asked).finally(() => process.umask(before));
   expect(readdirSync(folder)).toEqual(['x.sysext.raw']);
   const bytes = readFileSync(asked.output);
-  expect(written.sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
   expect(written.size).toBe(bytes.length);
   expect(bytes.subarray(1024 * 1024, 1024 * 1024 + data.length).equals(data)).toBe(true);
   expect(statSync(asked.output).mode & 0o777).toBe(0o644);
@@ -66,7 +64,7 @@ test('an image is written whole, alone, readable by everyone, with the digest th
     'root-verity-sig',
   ]);
   expect(written.signature).toMatchObject({ subject: 'CN=a' });
-  const { path: _path, sha256: _sha256, ...info } = written;
+  const { path: _path, ...info } = written;
   expect(
     (await verifyImage(asked.output, { certificates: [await readCertificate(a.certificate)] })).info,
   ).toEqual(info);

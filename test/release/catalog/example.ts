@@ -7,7 +7,7 @@ import { checksumsText } from '../../../src/release/checksums.ts';
 import type { Release, ReleasedImage } from '../../../src/release/types.ts';
 import type { Architecture } from '../../../src/support/architecture.ts';
 import type { Context } from '../../../src/support/context.ts';
-import { sha256 } from '../../../src/support/files.ts';
+import { fileDigest, sha256 } from '../../../src/support/files.ts';
 import { type SigningFiles, seal } from '../../image/fixture.ts';
 
 export interface ExampleRelease {
@@ -134,7 +134,7 @@ async function makeImage(
     architecture,
     file: `${base}.raw`,
     size: sealed.size,
-    sha256: sealed.sha256,
+    sha256: (await fileDigest(path)).sha256,
     rootHash: sealed.rootHash,
     rootHashFile: `${base}.roothash`,
     sbom,

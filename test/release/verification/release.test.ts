@@ -12,6 +12,7 @@ import { lockDigest } from '../../../src/release/provenance/statement.ts';
 import { sealRelease, signedFields, writeCertificates } from '../../../src/release/seal.ts';
 import type { Release } from '../../../src/release/types.ts';
 import { verifyRelease } from '../../../src/release/verification/release.ts';
+import { fileDigest } from '../../../src/support/files.ts';
 import { silent } from '../../../src/support/progress.ts';
 import { dataBlocks, seal } from '../../image/fixture.ts';
 
@@ -59,7 +60,8 @@ async function release(folder: string, key: KeyFiles | undefined, text: string):
   mkdirSync(folder);
   const file = 'x-amd64.sysext.raw';
   const signing = key === undefined ? undefined : { signer: await openSigner(key), alsoTrust: [] };
-  const { sha256 } = await seal(join(folder, file), dataBlocks(9), context, key);
+  await seal(join(folder, file), dataBlocks(9), context, key);
+  const { sha256 } = await fileDigest(join(folder, file));
   const { rootHash, size, signature, partitions } = await readImage(join(folder, file));
   const made: Release = {
     schemaVersion: 1,
