@@ -8,7 +8,14 @@ import { cacheFolder } from '../../src/support/context.ts';
 import { labCore, labRelease, progress, RECIPE } from './release.ts';
 
 // `make lab` runs every scenario; these are the ones without which nothing that Sextant says about a node holds.
-const NAMES = ['installed-core-node', 'next-boots', 'tampered-file', 'faulty-server', 'broken-extension'];
+const NAMES = [
+  'installed-core-node',
+  'next-boots',
+  'tampered-file',
+  'faulty-server',
+  'broken-extension',
+  'power-cut', // One cut, at a moment whose seed is printed.
+];
 
 const folder = resolve('test-results/lab');
 const abort = new AbortController();
