@@ -1,6 +1,5 @@
 // Writing an image, beside `systemd-repart --make-ddi=sysext` of Debian trixie (make tools) with the same tree, key, mkfs.erofs and
-// options, in turn. Ours is a whole Node process, start-up and the whole file's SHA-256 included. Theirs makes no digest: a second ratio
-// holds ours against theirs followed by `openssl dgst -sha256`, the same result.
+// options, in turn. Ours is a whole Node process, start-up included; neither makes a digest of the whole file.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -228,8 +227,7 @@ async function writePeer({ folder, signing }: Bench, tree: string, options: stri
   ]);
   const env = { ...process.env, SYSTEMD_REPART_MKFS_OPTIONS_EROFS: options };
   const { seconds, memory } = await timed(command, args, env);
-  const digest = await timed('openssl', ['dgst', '-sha256', peer]);
-  return { seconds, digest: digest.seconds, memory, size: statSync(peer).size };
+  return { seconds, memory, size: statSync(peer).size };
 }
 
 async function measure(bench: Bench, tree: string, compression: string, clusterSize: number): Promise<void> {
@@ -248,8 +246,6 @@ async function measure(bench: Bench, tree: string, compression: string, clusterS
     `${compression}${compression === 'none' ? '' : `, clusters of ${clusterSize / 1024} KiB`}: ` +
       `sextant ${of(({ own }) => own.seconds)} s, systemd-repart ${of(({ peer }) => peer.seconds)} s, ` +
       `ratio ${of(({ own, peer }) => own.seconds / peer.seconds)} (${pairs.map(({ own, peer }) => (own.seconds / peer.seconds).toFixed(2)).join(' ')}); ` +
-      `with openssl dgst after theirs, ${of(({ peer }) => peer.digest)} s, ` +
-      `${of(({ own, peer }) => own.seconds / (peer.seconds + peer.digest))}; ` +
       `memory ${of(({ own }) => own.memory, 0)} MiB, theirs ${of(({ peer }) => peer.memory, 0)} MiB; ` +
       `size ${of(({ own, peer }) => own.size / peer.size, 3)} of theirs`,
   );
