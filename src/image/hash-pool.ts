@@ -39,15 +39,6 @@ export function openHashPool(signal: AbortSignal): HashPool {
   };
   signal.addEventListener('abort', close, { once: true });
 
-  const guarded = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work;
-    } catch (error) {
-      signal.throwIfAborted();
-      throw error;
-    }
-  };
-
   return {
     async level(task, progress) {
       const workers = threads.length;
@@ -56,9 +47,10 @@ export function openHashPool(signal: AbortSignal): HashPool {
       const timer = setInterval(() => progress?.(Atomics.load(counts, SHARED.done) * BLOCK), TICK);
       try {
         const ask = (thread: Thread, worker: number) => thread.ask({ ...task, shared, worker, workers });
-        await guarded(Promise.all(threads.map(ask)));
+        await Promise.all(threads.map(ask));
       } catch (error) {
         Atomics.store(counts, SHARED.taken, NOTHING_LEFT); // The other threads need not go on.
+        signal.throwIfAborted();
         throw error;
       } finally {
         clearInterval(timer);

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { clockText } from './clock.ts';
 import { SextantError } from './errors.ts';
 
 export interface HttpRequest {
@@ -161,10 +162,9 @@ export function connectionError(address: string, error: unknown, now = new Date(
   const code = errorCode(error);
   const time = NOT_NOW[code];
   if (time !== undefined) {
-    const clock = now.toISOString().slice(0, 16).replace('T', ' ');
     return new SextantError(
       'network',
-      `${redact(address)}: the server's certificate ${time} by this machine's clock, which says ${clock} UTC`,
+      `${redact(address)}: the server's certificate ${time} by this machine's clock, which says ${clockText(now)}`,
       {
         hint: 'set the clock if that is not the time; if it is, the server needs a new certificate',
         cause: error,

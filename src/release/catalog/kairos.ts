@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { compareVersions } from '../../node/kubernetes/version-order.ts';
+import { jsonOrUndefined } from '../../support/json.ts';
 import type { Catalog, CatalogRelease } from './types.ts';
 
 /**
@@ -86,7 +87,7 @@ const readText = z.object({
 
 /** HOST/REPOSITORY of the mirror that a `releases.json` was written for; undefined where it is not what such a mirror of this catalog has. */
 export function kairosMirror(text: string, catalog: Catalog): string | undefined {
-  const parsed = readText.safeParse(jsonOf(text)).data;
+  const parsed = readText.safeParse(jsonOrUndefined(text)).data;
   const own = `${catalog.title}${MIRRORED}`;
   if (parsed === undefined || !parsed.repo.startsWith(own)) return undefined;
   const repository = parsed.repo.slice(own.length);
@@ -100,14 +101,6 @@ export function kairosMirror(text: string, catalog: Catalog): string | undefined
     }
   }
   return mirroredKairosText(catalog, repository, artifacts) === text ? repository : undefined;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function layer(name: string, releases: readonly CatalogRelease[]): KairosLayer {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { ARCHITECTURES, type Architecture } from '../../support/architecture.ts';
 import { SextantError } from '../../support/errors.ts';
+import { jsonOrUndefined } from '../../support/json.ts';
 
 // What `sextant publish oci://... --json` says; of it only the tags of images are looked at.
 const reportSchema = z.looseObject({
@@ -19,13 +20,7 @@ const reportSchema = z.looseObject({
  * --json` wrote, `where` names it for people. Throws `input` for anything else, and for a report without a raw artifact.
  */
 export function publishedReferences(text: string, where: string): Partial<Record<Architecture, string>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
-  const { success, data } = reportSchema.safeParse(value);
+  const { success, data } = reportSchema.safeParse(jsonOrUndefined(text));
   const references: Partial<Record<Architecture, string>> = {};
   for (const { form, architecture, reference } of success ? data.tags : []) {
     if (form === 'raw' && architecture !== undefined) references[architecture] = reference;

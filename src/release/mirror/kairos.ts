@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonOrUndefined } from '../../support/json.ts';
 import { mirroredKairosText } from '../catalog/kairos.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { Repository } from '../registry/client.ts';
@@ -34,11 +35,5 @@ export async function kairosTextFor(catalog: Catalog, repository: Repository): P
 
 /** SHA-256 of the image that an artifact in the raw form holds; undefined for anything else. */
 function heldImage(manifest: string): string | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(manifest);
-  } catch {
-    return undefined;
-  }
-  return rawArtifact.safeParse(value).data?.layers[0].digest.replace(/^sha256:/, '');
+  return rawArtifact.safeParse(jsonOrUndefined(manifest)).data?.layers[0].digest.replace(/^sha256:/, '');
 }

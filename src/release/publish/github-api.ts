@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { statusError, throwIfInterrupted, withRetries } from '../../sources/attempts.ts';
 import { SextantError } from '../../support/errors.ts';
 import { connectionError, type HttpRequest, type HttpResponse, httpRequest } from '../../support/http.ts';
+import { jsonOrUndefined } from '../../support/json.ts';
 import { systemClock } from '../../support/retry.ts';
 import { readText } from '../registry/answer.ts';
 import type { RegistryContext } from '../registry/client.ts';
@@ -158,7 +159,7 @@ function refusal(
   now: number,
 ): SextantError {
   const words = said
-    .safeParse(parsed(body))
+    .safeParse(jsonOrUndefined(body))
     .data?.message.replace(/\p{Cc}/gu, ' ')
     .slice(0, 200);
   const full = words === undefined ? text : `${text} (${words})`;
@@ -192,20 +193,12 @@ function refusal(
 
 /** What GitHub says of an error, as " (message)"; "" where it says nothing readable. */
 function wordsOf(body: string): string {
-  const words = said.safeParse(parsed(body)).data?.message;
+  const words = said.safeParse(jsonOrUndefined(body)).data?.message;
   return words === undefined ? '' : ` (${words.replace(/\p{Cc}/gu, ' ').slice(0, 200)})`;
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function shaped<T>(schema: z.ZodType<T>, answer: GithubAnswer, api: GithubApi): T {
-  const result = schema.safeParse(parsed(answer.text));
+  const result = schema.safeParse(jsonOrUndefined(answer.text));
   if (result.success) return result.data;
   throw new SextantError('network', `github:${api.name}: not an answer of GitHub's API`, {
     hint: 'check GITHUB_API_URL and the proxy',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SextantError } from '../../support/errors.ts';
 import type { HttpResponse } from '../../support/http.ts';
+import { jsonOrUndefined } from '../../support/json.ts';
 
 const LIMIT = 4 * 1024 * 1024;
 
@@ -28,13 +29,7 @@ const errors = z.object({
 
 /** What a registry says of an error, as " (CODE: message)"; "" where it says nothing readable. */
 export function serverWords(text: string): string {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return '';
-  }
-  const [first] = errors.safeParse(value).data?.errors ?? [];
+  const [first] = errors.safeParse(jsonOrUndefined(text)).data?.errors ?? [];
   const words = [first?.code, first?.message].filter(Boolean).join(': ');
   // Another's words must not steer the terminal, nor fill it.
   return words === '' ? '' : ` (${words.replace(/\p{Cc}/gu, ' ').slice(0, 200)})`;

@@ -10,6 +10,7 @@ import {
   httpRequest,
   redact,
 } from '../../support/http.ts';
+import { jsonOrUndefined } from '../../support/json.ts';
 import { parseChallenge } from '../../support/registry/challenge.ts';
 import { registryCredentials } from '../../support/registry/credentials.ts';
 import { type OciReference, repositoryUrl } from '../../support/registry/reference.ts';
@@ -100,7 +101,7 @@ export function openRepository(
         [401, 403].includes(response.status) ? hint : undefined,
       );
     });
-    const { header, seconds = 0 } = tokenIn(parsed(answer), url, hint);
+    const { header, seconds = 0 } = tokenIn(jsonOrUndefined(answer), url, hint);
     // The clocks of others do not matter: it holds for that long from when it was asked for.
     known = { header, until: asked + seconds * 1000 };
   }
@@ -194,12 +195,4 @@ function hintFor(status: number, login: string): string | undefined {
   if (status === 429)
     return 'the registry wants fewer requests; wait and run the same command again: what is there is not uploaded again';
   return 'run the same command again later; what is there already is not uploaded again';
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { clockText } from '../../support/clock.ts';
 import { SextantError } from '../../support/errors.ts';
 import { parseParagraph } from './control.ts';
 
@@ -75,10 +76,9 @@ async function verifiedText(text: string, keys: string, suite: string, now: Date
   const { data, failures } = await signedAt(now);
   if (data !== undefined) return data;
   if ((await signedAt(null)).data !== undefined) {
-    const clock = now.toISOString().slice(0, 16).replace('T', ' ');
     throw new SextantError(
       'verification',
-      `InRelease of ${suite}: its signature does not count at the time of this machine's clock, ${clock} UTC (${failures.join('; ')})`,
+      `InRelease of ${suite}: its signature does not count at the time of this machine's clock, ${clockText(now)} (${failures.join('; ')})`,
       { hint: 'set the clock if that is not the time; if it is, the mirror is out of date: use another one' },
     );
   }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { SextantError } from '../errors.ts';
+import { jsonOrUndefined } from '../json.ts';
 
 /** What a person may show a registry: a password, or a token that other tokens are given for (OAuth 2's refresh token). */
 export type Credentials =
@@ -40,7 +41,7 @@ export async function askHelper(
     });
     const [said, code] = await Promise.all([text(child.stdout), ended]);
     if (code !== 0 && /credentials not found/i.test(said)) return undefined;
-    const parsed = code === 0 ? answer.safeParse(json(said)) : undefined;
+    const parsed = code === 0 ? answer.safeParse(jsonOrUndefined(said)) : undefined;
     if (parsed?.success !== true) {
       const how = typeof code === 'string' ? `was ended by ${code}` : `ended with ${code}`;
       throw new SextantError(
@@ -62,13 +63,5 @@ export async function askHelper(
     });
   } finally {
     clearTimeout(timer);
-  }
-}
-
-function json(said: string): unknown {
-  try {
-    return JSON.parse(said);
-  } catch {
-    return undefined;
   }
 }

@@ -5,9 +5,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { readCatalog } from '../../../src/node/catalog/read.ts';
 import { curlText, networkFailure } from '../../../src/node/download/curl.ts';
 import { obtainImage } from '../../../src/node/download/obtain.ts';
-import { Failure } from '../../../src/node/failure.ts';
 import type { Host } from '../../../src/node/host/host.ts';
 import { type Dated, type DatedServer, datedServer } from '../../dated-server.ts';
+import { failureOf } from '../failure-of.ts';
 import { place, realPrograms, rootedHost } from '../rooted.ts';
 import { sha256 } from './example.ts';
 
@@ -37,16 +37,6 @@ async function nodeThatSees(dated: Dated, time: string): Promise<Host> {
   };
 }
 
-function failure(work: () => unknown): Failure {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error('no failure');
-}
-
 describe.each([
   ['is not yet valid', '1970-01-01T00:00:12Z', '1970-01-01 00:00 UTC'],
   ['has expired', '2061-05-05T05:05:05Z', '2061-05-05 05:05 UTC'],
@@ -56,7 +46,7 @@ describe.each([
 
   test('is one line with the time of that clock, and what to do', async () => {
     const host = await nodeThatSees(dated, time);
-    const { code, message, hint } = failure(() => curlText(host, `${server.url}/release.json`, 1000));
+    const { code, message, hint } = failureOf(() => curlText(host, `${server.url}/release.json`, 1000));
     expect([code, message]).toEqual(['network', line(`${server.url}/release.json`)]);
     expect(hint).toContain('timedatectl set-time');
     expect(hint).toContain('has to be renewed');
@@ -66,7 +56,7 @@ describe.each([
   test('is the same line for a catalog', async () => {
     const host = await nodeThatSees(dated, time);
     const settings = { address: `${server.url}/sextant-catalog.json`, trust: undefined, mirror: undefined };
-    const { message } = failure(() => readCatalog(host, settings));
+    const { message } = failureOf(() => readCatalog(host, settings));
     expect(message).toBe(line(settings.address));
   });
 
@@ -80,7 +70,7 @@ describe.each([
     };
     const source = { kind: 'address', place: `${server.url}/image.raw` } as const;
     const obtain = () => obtainImage(host, file, source, () => {});
-    expect(failure(obtain).message).toBe(line(source.place));
+    expect(failureOf(obtain).message).toBe(line(source.place));
     expect(slept).toEqual([]);
     await server.show('is valid');
     obtain();
@@ -93,7 +83,7 @@ describe.each([
 test('a certificate of an authority that the node does not know has nothing to do with its clock', async () => {
   const host = await nodeThatSees('is valid', '2026-01-01T00:00:00Z');
   place(root, '/run/sextant/ca.pem', '');
-  const { message, hint } = failure(() => curlText(host, `${server.url}/x`, 1000));
+  const { message, hint } = failureOf(() => curlText(host, `${server.url}/x`, 1000));
   expect(message).toBe(`${server.url}/x: the server's certificate is not trusted on this node`);
   expect(hint).toContain('authority');
 });

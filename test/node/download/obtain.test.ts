@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { curlText } from '../../../src/node/download/curl.ts';
 import { obtainImage, removeStaleParts, requireRoom } from '../../../src/node/download/obtain.ts';
-import { Failure } from '../../../src/node/failure.ts';
 import type { Host } from '../../../src/node/host/host.ts';
 import { storeFile } from '../../../src/node/model/paths.ts';
 import type { ExtensionFile } from '../../../src/node/model/types.ts';
+import { failureOf } from '../failure-of.ts';
 import { place, realPrograms, rootedHost } from '../rooted.ts';
 import { startWorkerServer, type WorkerServer } from '../worker-server.ts';
 import { sha256 } from './example.ts';
@@ -41,15 +41,6 @@ const lines: string[] = [];
 const obtain = (path: string, from: Host = host) => {
   lines.length = 0;
   obtainImage(from, file, { kind: 'address', place: `${server.url}${path}` }, (line) => lines.push(line));
-};
-const failure = (work: () => unknown): Failure => {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error('no failure');
 };
 const stored = () => readFileSync(`${root}${storeFile(file)}`);
 const inFolder = () => (existsSync(`${root}${folder}`) ? readdirSync(`${root}${folder}`) : []);
@@ -111,7 +102,7 @@ describe('nothing stays under the final name, and the reason is said, when', () 
   test('the bytes are others', async () => {
     const other = Buffer.alloc(image.length, 'other ');
     await server.on('/other', { body: other });
-    const { code, message } = failure(() => obtain('/other'));
+    const { code, message } = failureOf(() => obtain('/other'));
     expect(code).toBe('verification');
     expect(message).toContain(`SHA-256 ${file.sha256} expected, got ${image.length} with ${sha256(other)}`);
     expect(inFolder()).toEqual([]);
@@ -119,12 +110,12 @@ describe('nothing stays under the final name, and the reason is said, when', () 
 
   test('there are more bytes than there should be', async () => {
     await server.on('/long', { body: Buffer.alloc(image.length * 2) });
-    expect(failure(() => obtain('/long')).message).toContain('larger than the release says');
+    expect(failureOf(() => obtain('/long')).message).toContain('larger than the release says');
     expect(inFolder()).toEqual([]);
   });
 
   test('the server has no such file, at once', async () => {
-    const { message, hint } = failure(() => obtain('/missing'));
+    const { message, hint } = failureOf(() => obtain('/missing'));
     expect(message).toContain('/missing: the server has no such file (404)');
     expect(hint).toBe('check the version or address');
     expect(slept).toEqual([]);
@@ -132,13 +123,13 @@ describe('nothing stays under the final name, and the reason is said, when', () 
 
   test('the server is out of order, after the last try', async () => {
     await server.on('/busy', { status: 503 });
-    expect(failure(() => obtain('/busy')).message).toContain('the server answers 503');
+    expect(failureOf(() => obtain('/busy')).message).toContain('the server answers 503');
     expect(slept).toEqual([2, 5, 15, 30]);
   });
 
   test('the server wants fewer requests, for longer than anyone waits', async () => {
     await server.on('/much-later', { status: 429, headers: { 'retry-after': '3600' } });
-    const { code, message, hint } = failure(() => obtain('/much-later'));
+    const { code, message, hint } = failureOf(() => obtain('/much-later'));
     expect([code, message]).toEqual([
       'network',
       `${server.url}/much-later: the server wants fewer requests (429)`,
@@ -149,7 +140,7 @@ describe('nothing stays under the final name, and the reason is said, when', () 
 
   test('the connection breaks again and again; what arrived is kept for later', async () => {
     await server.on('/cuts', { body: image, cutAfter: 1000 });
-    expect(failure(() => obtain('/cuts')).hint).toContain('goes on from there');
+    expect(failureOf(() => obtain('/cuts')).hint).toContain('goes on from there');
     expect(inFolder()).toEqual(['.part']);
   });
 
@@ -167,11 +158,11 @@ describe('nothing stays under the final name, and the reason is said, when', () 
 
   test('it is missing beside its release, or of another size', () => {
     const from = (path: string) => () => obtainImage(host, file, { kind: 'file', place: path }, () => {});
-    expect(failure(from('/opt/none')).message).toBe(
+    expect(failureOf(from('/opt/none')).message).toBe(
       '/opt/none: there is no such file beside the release.json',
     );
     place(root, '/opt/short', 'x');
-    expect(failure(from('/opt/short')).message).toBe('/opt/short: has 1 bytes, its release says 300000');
+    expect(failureOf(from('/opt/short')).message).toBe('/opt/short: has 1 bytes, its release says 300000');
   });
 });
 
@@ -181,7 +172,7 @@ test('room is asked for what is still to come, with a margin', () => {
   requireRoom(room(margin + file.size), file, 0);
   place(root, `${folder}/.part`, image.subarray(0, 100_000));
   requireRoom(room(margin + 200_000), file, 0);
-  expect(failure(() => requireRoom(room(margin), file, 50e6)).message).toBe(
+  expect(failureOf(() => requireRoom(room(margin), file, 50e6)).message).toBe(
     '/var/lib/kairos/extensions/sextant: the extension and the snapshot needs 117 MB free, 67 MB are',
   );
 });
@@ -202,7 +193,7 @@ test('a text is asked for again after the pause that a server asks for, and not 
   await server.on('/text-soon', later('1'), { body: 'hello' });
   expect(curlText(host, `${server.url}/text-soon`, 100)).toBe('hello');
   await server.on('/text-later', later('3600'));
-  const { message, hint } = failure(() => curlText(host, `${server.url}/text-later`, 100));
+  const { message, hint } = failureOf(() => curlText(host, `${server.url}/text-later`, 100));
   expect(message).toBe(`${server.url}/text-later: the server wants fewer requests (429)`);
   expect(hint).toContain('in 3600 s');
   expect(await server.of('/text-later')).toHaveLength(1);
@@ -214,6 +205,6 @@ test('a text is fetched through the proxy that is set, and limited', async () =>
   expect(curlText(host, `${server.url}/text`, 100)).toBe('hello');
   const proxied: Host = { ...host, env: (name) => (name === 'http_proxy' ? server.url : undefined) };
   expect(curlText(proxied, 'http://elsewhere.invalid/text', 100)).toBe('by proxy');
-  expect(failure(() => curlText(host, `${server.url}/text`, 3)).code).toBe('verification');
+  expect(failureOf(() => curlText(host, `${server.url}/text`, 3)).code).toBe('verification');
   expect(readdirSync(`${root}/run/sextant`)).toEqual(['x']);
 });

@@ -5,10 +5,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { releasePlace } from '../../../src/node/download/address.ts';
 import { obtainImage } from '../../../src/node/download/obtain.ts';
 import { blobAddress, registryPlace, registryRelease } from '../../../src/node/download/registry.ts';
-import { Failure } from '../../../src/node/failure.ts';
 import type { Host } from '../../../src/node/host/host.ts';
 import { storeFile } from '../../../src/node/model/paths.ts';
 import type { Behaviour } from '../../sources/server.ts';
+import { failureOf } from '../failure-of.ts';
 import { place, realPrograms, rootedHost } from '../rooted.ts';
 import { startWorkerServer, type WorkerServer } from '../worker-server.ts';
 import { releaseText, sha256 } from './example.ts';
@@ -80,15 +80,6 @@ const challenge = (scheme: string): Behaviour => ({
         : `Bearer realm="${server.url}/token${repositories}",service="r.example",scope="repository:acme/k8s:pull"`,
   },
 });
-const failure = (work: () => unknown): Failure => {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof Failure) return error;
-    throw error;
-  }
-  throw new Error('no failure');
-};
 const obtain = () =>
   obtainImage(host, file, { kind: 'registry', place: blobAddress(reference, file.sha256) }, () => {});
 const login = () =>
@@ -169,7 +160,7 @@ describe('is refused in one line', () => {
     for (const scheme of ['Basic', 'Bearer']) {
       await server.on(`${base}/manifests/v1.33.5-k3s1`, challenge(scheme));
       await server.on(`/token${repositories}`, { status: 403 });
-      const { code, message, hint } = failure(() => registryRelease(host, reference));
+      const { code, message, hint } = failureOf(() => registryRelease(host, reference));
       expect(code).toBe('network');
       expect(message).toMatch(/does not let this node read the release \(40[13]\)$/);
       expect(hint).toContain('/root/.docker/config.json');
@@ -178,13 +169,13 @@ describe('is refused in one line', () => {
 
   test('a tag that is moved while it is read', async () => {
     await publish([], { subject: { digest: `sha256:${'1'.repeat(64)}` } });
-    expect(failure(() => registryRelease(host, reference))).toMatchObject({ code: 'verification' });
+    expect(failureOf(() => registryRelease(host, reference))).toMatchObject({ code: 'verification' });
   });
 
   test('bytes that are not what their digest says', async () => {
     await publish();
     await server.on(`${base}/blobs/sha256:${sha256(release)}`, { body: 'other' });
-    expect(failure(() => registryRelease(host, reference)).message).toContain(
+    expect(failureOf(() => registryRelease(host, reference)).message).toContain(
       'release.json is not what its digest says',
     );
   });
@@ -198,13 +189,13 @@ describe('is refused in one line', () => {
     ],
   ])('%s', async (_, changes) => {
     await publish([], changes);
-    expect(failure(() => registryRelease(host, reference)).message).toContain(
+    expect(failureOf(() => registryRelease(host, reference)).message).toContain(
       'its files hold no release.json',
     );
   });
 
   test('what is not there', async () => {
-    expect(failure(() => registryRelease(host, reference)).message).toContain(
+    expect(failureOf(() => registryRelease(host, reference)).message).toContain(
       'the server has no such file (404)',
     );
   });
@@ -217,7 +208,7 @@ describe('is refused in one line', () => {
     'oci://r.example/../x:v1',
     'oci://r.example/k8s:v1 --x',
   ])('%s', (text) => {
-    expect(failure(() => registryPlace(text))).toMatchObject({ code: 'usage' });
+    expect(failureOf(() => registryPlace(text))).toMatchObject({ code: 'usage' });
   });
 });
 
@@ -233,7 +224,7 @@ describe('--to means', () => {
   });
 
   test('nothing where the known tag holds no version', () => {
-    const message = failure(() =>
+    const message = failureOf(() =>
       releasePlace('v2.0.0', { ...known, url: 'oci://r.example/a:latest' }),
     ).message;
     expect(message).toContain('has no version in it that could be exchanged');
