@@ -27,6 +27,7 @@ until journalctl -b -u sextant-damaged --no-pager -o cat | grep -F '${said} on t
   tries=$((tries + 1)); [ $tries -lt 300 ]
   sleep 1
 done
+until [ "$(systemctl is-active sextant-damaged)" != activating ]; do sleep 1; done # It has said so, and ends a moment later.
 systemctl is-failed sextant-damaged
 no systemctl is-active k3s`,
     );
