@@ -4,6 +4,7 @@ import { SextantError } from '../support/errors.ts';
 import type { Step } from '../support/progress.ts';
 import { run } from '../support/subprocess.ts';
 import { derivedUuid } from './dps.ts';
+import { fullDiskOr } from './full-disk.ts';
 import type { ImageRequest } from './types.ts';
 import { BLOCK } from './verity.ts';
 
@@ -58,7 +59,7 @@ export async function makeFileSystem(request: ImageRequest, image: string, step:
       timeoutSeconds: TIME_LIMIT_SECONDS,
     });
   } catch (error) {
-    throw withoutSpace(error) ? noSpace(request.output, error) : error;
+    throw fullDiskOr(error, request.output);
   } finally {
     clearInterval(watch);
   }
@@ -69,15 +70,4 @@ export async function makeFileSystem(request: ImageRequest, image: string, step:
     });
   }
   return size;
-}
-
-function withoutSpace(error: unknown): boolean {
-  return error instanceof SextantError && /No space left on device/i.test(error.details ?? '');
-}
-
-function noSpace(output: string, cause: unknown): SextantError {
-  return new SextantError('filesystem', `${output}: no space left on the disk`, {
-    hint: 'free some space, or point --output at another disk',
-    cause,
-  });
 }

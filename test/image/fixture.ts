@@ -42,6 +42,7 @@ export async function seal(
   data: Buffer,
   context: Context,
   signing?: SigningFiles,
+  moves = false,
 ): Promise<ImageInfo> {
   const fileSystem = `${path}.data`;
   const signer = signing === undefined ? undefined : await openSigner(signing);
@@ -51,6 +52,7 @@ export async function seal(
     return await sealImage({
       fileSystem,
       path,
+      moves,
       extensionName: 'provider-kairos',
       architecture: 'amd64',
       seed: 'test',

@@ -1,8 +1,19 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readImage, verifyImage, writeImage } from '../../src/image/index.ts';
+import { canInsertBefore } from '../../src/image/insert.ts';
+import { ROOT_OFFSET } from '../../src/image/layout.ts';
 import { readCertificate, signaturePartition } from '../../src/image/signature.ts';
 import { openSigner } from '../../src/release/keys/signer.ts';
 import { silent } from '../../src/support/progress.ts';
@@ -91,6 +102,19 @@ test('openssl cms verifies the signature with its certificate, and refuses it wi
   ).resolves.toBeDefined();
 });
 
+const request = (from: string, output: string) => ({
+  tree: from,
+  output,
+  extensionName: 'x',
+  architecture: 'amd64' as const,
+  compression: 'none' as const,
+  clusterSize: 65536,
+  seed: 'seed',
+  timestamp: 0,
+  mkfs: erofsTool('mkfs.erofs'),
+  context,
+});
+
 // 1 MB is full while mkfs.erofs writes, 3 MB while the image is put together.
 test.each([1, 3])(
   'a disk of %i MB that fills up is one error, and nothing is left on it',
@@ -102,23 +126,42 @@ test.each([1, 3])(
     writeFileSync(join(big, 'content'), Buffer.alloc(2_500_000, 'content'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'sextant-test', disk]);
     try {
-      await expect(
-        writeImage({
-          tree: big,
-          output: join(disk, 'x.raw'),
-          extensionName: 'x',
-          architecture: 'amd64',
-          compression: 'none',
-          clusterSize: 65536,
-          seed: 'full',
-          timestamp: 0,
-          mkfs: erofsTool('mkfs.erofs'),
-          context,
-        }),
-      ).rejects.toMatchObject({ code: 'filesystem', message: expect.stringContaining('no space left') });
+      await expect(writeImage(request(big, join(disk, 'x.raw')))).rejects.toMatchObject({
+        code: 'filesystem',
+        message: expect.stringContaining('no space left'),
+      });
       expect(readdirSync(disk)).toEqual([]);
     } finally {
       execFileSync('umount', [disk]);
     }
   },
 );
+
+test('a file system that moves what is there without copying it, and one that cannot, get the same image', async () => {
+  const images: Buffer[] = [];
+  const file = join(work, 'ext4');
+  const disks = {
+    ext4: ['-o', 'loop', file],
+    tmpfs: ['-t', 'tmpfs', 'sextant-test'],
+  };
+  writeFileSync(file, '');
+  truncateSync(file, 64 * 1024 * 1024);
+  execFileSync('mkfs.ext4', ['-q', file]);
+  for (const [name, mount] of Object.entries(disks)) {
+    const disk = join(work, `on-${name}`);
+    mkdirSync(disk);
+    execFileSync('mount', [...mount, disk]);
+    try {
+      expect(await canInsertBefore(disk, ROOT_OFFSET, context.signal)).toBe(name === 'ext4');
+      const output = join(disk, 'images', 'x.raw');
+      const { size } = await writeImage(request(tree, output));
+      expect(readdirSync(join(disk, 'images'))).toEqual(['x.raw']);
+      expect(statSync(output).blocks * 512).toBeLessThan(size - 512 * 1024);
+      await expect(verifyImage(output)).resolves.toBeDefined();
+      images.push(readFileSync(output));
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  }
+  expect(images[0]?.equals(images[1] as Buffer)).toBe(true);
+});

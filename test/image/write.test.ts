@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { verifyImage, writeImage } from '../../src/image/index.ts';
 import { readCertificate } from '../../src/image/signature.ts';
 import type { ImageRequest } from '../../src/image/types.ts';
@@ -20,6 +20,7 @@ beforeAll(() => {
   a = makeSigner(work, 'a');
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
+afterEach(() => void vi.unstubAllEnvs());
 
 /** A program that stands where mkfs.erofs would: `script` with IMAGE and TREE, the last two arguments. */
 const tool = (script: string) => [
@@ -74,6 +75,21 @@ test('padding takes no space on the disk', async () => {
   const { folder: _, ...asked } = request('holes');
   const { size } = await writeImage(asked);
   expect(statSync(asked.output).blocks * 512).toBeLessThan(size - 512 * 1024);
+});
+
+test('a disk that cannot move what is there is written by copying', async () => {
+  const fallocate = (script: string) => {
+    const bin = join(work, 'bin');
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(join(bin, 'fallocate'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return `${bin}:${process.env.PATH}`;
+  };
+  const { folder: _, ...asked } = request('copied');
+  const own = await writeImage(asked);
+  const bytes = readFileSync(asked.output);
+  vi.stubEnv('PATH', fallocate('echo "fallocate: Operation not supported" >&2; exit 1'));
+  await expect(writeImage(asked)).resolves.toEqual(own);
+  expect(readFileSync(asked.output).equals(bytes)).toBe(true);
 });
 
 test('an image that was there is replaced by the whole new one', async () => {
