@@ -52,6 +52,7 @@ ${
 <fieldset><legend>Trust</legend>
 <label class="choice"><input type="radio" name="trust" value="pin" checked><span><strong>Pinned root hash</strong><small>a changed byte is a read error</small></span></label>
 <label class="choice"><input type="radio" name="trust" value="strict"${certificate === undefined && html` disabled`}><span><strong>Strict</strong><small>${certificate === undefined ? 'this release is not signed' : 'only extensions signed by its certificate are merged'}</small></span></label>
+<label class="choice"><input type="radio" name="trust" value="firmware"${certificate === undefined && html` disabled`}><span><strong>Strict, trusted boot</strong><small>the same; the certificate is in the firmware's db</small></span></label>
 </fieldset>
 <details><summary>More</summary>
 <label class="field"><span>Address the release is served from</span><input name="url" inputmode="url" spellcheck="false" value="${isAddress(release.address) || isRegistryPlace(release.address) ? release.address : ''}"></label>

@@ -165,7 +165,9 @@ describe('the form makes the very file that `sextant activation` makes', () => {
       await page.goto(address(PAGES.release));
       const file = () => page.locator('#file').textContent();
       expect(await file()).toBe(command('--k3s'));
-      await page.getByLabel('Strict').check();
+      await page.getByLabel('Strict, trusted boot').check();
+      expect(await file()).toBe(command('--k3s', '--strict', '--certificate', 'firmware'));
+      await page.getByLabel(/^Strict\s*only/).check();
       expect(await file()).toBe(command('--k3s', '--strict'));
       await page.getByLabel('Peer to peer').check();
       expect(await page.getByRole('alert').textContent()).toBe('The network token is missing.');

@@ -58,6 +58,12 @@ describe('the form gives the bytes of `sextant activation`', () => {
     ],
     ['strict trust', 'k3s', { trust: 'strict' }, ['--k3s', '--strict']],
     [
+      'strict trust of the firmware',
+      'k3s',
+      { trust: 'firmware' },
+      ['--k3s', '--strict', '--certificate', 'firmware'],
+    ],
+    [
       'another address and a proxy',
       'k3s',
       { url: 'https://mirror.example.org/k8s/', proxy: 'http://proxy:3128', noProxy: '10.0.0.0/8' },

@@ -14,9 +14,7 @@ export function choicesOf(release: PageRelease, values: FormValues): NodeChoices
   return {
     ...(url === '' ? {} : { url }),
     node: nodeOf(release, text),
-    ...(text('trust') === 'strict' && release.certificatePem !== undefined
-      ? { strict: { certificatePem: release.certificatePem } }
-      : {}),
+    ...trustOf(release, text('trust')),
     ...(proxy === '' && noProxy === ''
       ? {}
       : {
@@ -46,6 +44,12 @@ export function missing(release: PageRelease, values: FormValues): string | unde
     return 'The token file is missing.';
   if (empty('url')) return 'The address that the release is served from is missing (under "More").';
   return undefined;
+}
+
+function trustOf({ certificatePem }: PageRelease, trust: string): Pick<NodeChoices, 'strict'> {
+  if (certificatePem === undefined) return {};
+  if (trust === 'firmware') return { strict: {} };
+  return trust === 'strict' ? { strict: { certificatePem } } : {};
 }
 
 function nodeOf(
