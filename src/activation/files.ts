@@ -77,6 +77,7 @@ export function nodeFiles(activation: Activation): NodeFile[] {
     ...(trust.mode === 'strict' && trust.certificatePem !== undefined
       ? certificateFiles(trust.certificatePem, paths.certificate)
       : []),
+    ...(activation.adopt ? [{ path: paths.settings, mode: 0o644, content: '{"adopt": true}\n' }] : []),
     ...(caCertificatePem === undefined
       ? []
       : [{ path: `${paths.runtime}/ca.pem`, mode: 0o644, content: caCertificatePem }]),

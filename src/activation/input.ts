@@ -129,6 +129,10 @@ export const activationInput = z.strictObject({
   caCertificatePem: certificates
     .optional()
     .describe('Certificate authorities trusted for the download, besides the node’s own'),
+  adopt: z
+    .boolean()
+    .default(false)
+    .describe('sextant-node takes the node over after the first merge; from then on it decides what runs'),
   mergeTimeoutSeconds: secondsOf(120).describe('What a merge may take; Kairos’ own limit is 5'),
   waitSeconds: secondsOf(300).describe('How long the network stage waits for a download under way'),
 });

@@ -16,6 +16,8 @@ export interface NodePaths {
   readonly sentinels: string;
   /** Records of sextant-node; where there are any, they decide and this file does not. */
   readonly records: string;
+  /** Settings of sextant-node (docs/generations.md). */
+  readonly settings: string;
   readonly releaseFile: string;
   readonly selfActivation: string;
   readonly certificate: string;
@@ -37,6 +39,7 @@ export function nodePaths(extensionName: string, root = ''): NodePaths {
     udevRules: `${root}/run/udev/rules.d`,
     sentinels: `${root}/run/cos`,
     records: `${root}/opt/sextant/records`,
+    settings: `${root}/etc/sextant/settings.json`,
     releaseFile: `${root}/usr/lib/extension-release.d/extension-release.${extensionName}`,
     selfActivation: `${root}/usr/lib/sextant/activate`,
     certificate: `${root}/etc/verity.d/${extensionName}.crt`,

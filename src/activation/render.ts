@@ -15,6 +15,8 @@ const FILE_COMMENTS: Readonly<Record<string, string>> = {
     ' Says on the console which extension is damaged, when dm-verity meets a wrong byte.',
   '90-sextant.rules': ' Starts it.',
   activate: ' Everything that happens on the node; see `sh /run/sextant/activate status`.',
+  'settings.json':
+    ' sextant-node takes the node over: the pair of OS and Kubernetes that works is kept, upgrades go on trial.',
   'ca.pem': ' Certificate authorities for the download, besides those of the node.',
 };
 

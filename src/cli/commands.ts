@@ -197,6 +197,7 @@ export function commands(signal: AbortSignal): Command[] {
         '--certificate <file>',
         'PEM certificate for --strict; "firmware": none, the firmware\'s db has it (trusted boot)',
       )
+      .option('--adopt', 'let sextant-node take the node over: the pair that works is kept')
       .option('--http-proxy <address>', 'proxy for the download')
       .option('--https-proxy <address>', 'proxy for the download')
       .option('--no-proxy <hosts>', 'hosts to reach without proxy')

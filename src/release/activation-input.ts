@@ -28,6 +28,8 @@ export interface NodeChoices {
   readonly proxy?: ActivationInput['proxy'];
   readonly caCertificatePem?: string;
   readonly mergeTimeoutSeconds?: number;
+  /** sextant-node takes the node over. */
+  readonly adopt?: boolean;
 }
 
 /** The input of `renderActivation`: the same for the command line and the page, so that both give the same bytes. */
@@ -54,6 +56,7 @@ export function activationInputOf(release: ActivatedRelease, choices: NodeChoice
     ...(choices.mergeTimeoutSeconds === undefined
       ? {}
       : { mergeTimeoutSeconds: choices.mergeTimeoutSeconds }),
+    ...(choices.adopt === undefined ? {} : { adopt: choices.adopt }),
   };
 }
 

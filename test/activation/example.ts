@@ -53,6 +53,7 @@ export const examples: Readonly<Record<string, ActivationInput>> = {
     node: { k0sWorker: { replaceArgs: true } },
   },
   strict: { ...example, trust: { mode: 'strict', certificatePem } },
+  adopt: { ...example, adopt: true },
   'strict-firmware': { ...example, trust: { mode: 'strict' } },
   'proxy-and-ca': {
     ...example,

@@ -89,7 +89,7 @@ describe('the text', () => {
   test('keeps files to /run and to /etc where that is a tmpfs', () => {
     for (const input of Object.values(examples)) {
       const { files } = read(renderActivation(input)).stages.initramfs[0] as Step;
-      for (const { path } of files) expect(path).toMatch(/^\/run\/|^\/etc\/verity\.d\//);
+      for (const { path } of files) expect(path).toMatch(/^\/run\/|^\/etc\/(verity\.d|sextant)\//);
     }
   });
 

@@ -16,6 +16,7 @@ interface ActivationOptions {
   readonly env?: readonly string[];
   readonly p2pTokenFile?: string;
   readonly p2pRole?: 'master' | 'worker';
+  readonly adopt?: boolean;
   readonly strict?: boolean;
   readonly certificate?: string;
   readonly httpProxy?: string;
@@ -56,6 +57,7 @@ async function choices(options: ActivationOptions): Promise<ActivationChoices> {
     ...(options.url === undefined ? {} : { url: options.url }),
     ...(node === undefined ? {} : { node }),
     ...(options.strict ? { strict: await whoseSignatures(options.certificate) } : {}),
+    ...(options.adopt ? { adopt: true } : {}),
     ...(Object.keys(proxy).length === 0 ? {} : { proxy }),
     ...(options.ca === undefined ? {} : { caCertificatePem: await readFile(options.ca, 'utf8') }),
     ...(options.mergeTimeout === undefined ? {} : { mergeTimeoutSeconds: Number(options.mergeTimeout) }),

@@ -54,6 +54,9 @@ ${
 <label class="choice"><input type="radio" name="trust" value="strict"${certificate === undefined && html` disabled`}><span><strong>Strict</strong><small>${certificate === undefined ? 'this release is not signed' : 'only extensions signed by its certificate are merged'}</small></span></label>
 <label class="choice"><input type="radio" name="trust" value="firmware"${certificate === undefined && html` disabled`}><span><strong>Strict, trusted boot</strong><small>the same; the certificate is in the firmware's db</small></span></label>
 </fieldset>
+<fieldset><legend>Upgrades</legend>
+<label class="choice"><input type="checkbox" name="adopt" value="on"><span><strong>Keep the pair that works</strong><small>sextant-node decides: an upgrade goes on trial, and back by itself</small></span></label>
+</fieldset>
 <details><summary>More</summary>
 <label class="field"><span>Address the release is served from</span><input name="url" inputmode="url" spellcheck="false" value="${isAddress(release.address) || isRegistryPlace(release.address) ? release.address : ''}"></label>
 <label class="field"><span>Arguments</span><input name="args" spellcheck="false" placeholder="--disable=traefik" aria-describedby="args-help"><small id="args-help">for ${release.distribution}, separated by spaces</small></label>

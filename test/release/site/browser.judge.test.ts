@@ -169,6 +169,9 @@ describe('the form makes the very file that `sextant activation` makes', () => {
       expect(await file()).toBe(command('--k3s', '--strict', '--certificate', 'firmware'));
       await page.getByLabel(/^Strict\s*only/).check();
       expect(await file()).toBe(command('--k3s', '--strict'));
+      await page.getByLabel('Keep the pair that works').check();
+      expect(await file()).toBe(command('--k3s', '--strict', '--adopt'));
+      await page.getByLabel('Keep the pair that works').uncheck();
       await page.getByLabel('Peer to peer').check();
       expect(await page.getByRole('alert').textContent()).toBe('The network token is missing.');
       expect(await page.locator('#copy-file').isDisabled()).toBe(true);

@@ -63,6 +63,7 @@ describe('the form gives the bytes of `sextant activation`', () => {
       { trust: 'firmware' },
       ['--k3s', '--strict', '--certificate', 'firmware'],
     ],
+    ['a node that sextant-node takes over', 'k3s', { adopt: 'on' }, ['--k3s', '--adopt']],
     [
       'another address and a proxy',
       'k3s',

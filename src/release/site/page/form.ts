@@ -14,6 +14,7 @@ export function choicesOf(release: PageRelease, values: FormValues): NodeChoices
   return {
     ...(url === '' ? {} : { url }),
     node: nodeOf(release, text),
+    ...(text('adopt') === '' ? {} : { adopt: true }),
     ...trustOf(release, text('trust')),
     ...(proxy === '' && noProxy === ''
       ? {}
