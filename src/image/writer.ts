@@ -40,7 +40,11 @@ export async function writeImage(request: ImageRequest): Promise<WrittenImage> {
       );
       const path = join(folder, basename(output));
       const moves = await canInsertBefore(folder, ROOT_OFFSET, context.signal);
-      const sealed = await sealImage({ ...request, fileSystem, path, moves, pool, signer });
+      const sealed = await sealImage({ ...request, fileSystem, path, moves, pool, signer }).catch(
+        (error: unknown) => {
+          throw fullDiskOr(error, output);
+        },
+      );
       context.signal.throwIfAborted();
       await rename(path, output);
       await syncFolder(dirname(output));
@@ -134,9 +138,7 @@ async function hashedInPlace(request: Hashing): Promise<Hashed> {
 
 /** Makes room for the tables in front of file system and tree, and gives the file its name. */
 async function moveIntoPlace({ fileSystem, path, context }: SealRequest): Promise<void> {
-  await insertBefore(fileSystem, ROOT_OFFSET, context.signal).catch((error: unknown) => {
-    throw fullDiskOr(error, path);
-  });
+  await insertBefore(fileSystem, ROOT_OFFSET, context.signal);
   await rename(fileSystem, path);
 }
 
@@ -183,6 +185,7 @@ async function hashed(
     return result.rootHash;
   });
 }
+
 /**
  * Brings to the disk what is written meanwhile, so that little is left for the last sync. What it gives back ends it, and rejects where
  * the disk did not take something: the system says that once for each descriptor (fsync(2)).

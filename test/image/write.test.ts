@@ -77,19 +77,33 @@ test('padding takes no space on the disk', async () => {
   expect(statSync(asked.output).blocks * 512).toBeLessThan(size - 512 * 1024);
 });
 
+/** PATH with a fallocate(1) that is this script. */
+function withFallocate(name: string, script: string): string {
+  const bin = join(work, name);
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, 'fallocate'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return `${bin}:${process.env.PATH}`;
+}
+
 test('a disk that cannot move what is there is written by copying', async () => {
-  const fallocate = (script: string) => {
-    const bin = join(work, 'bin');
-    mkdirSync(bin, { recursive: true });
-    writeFileSync(join(bin, 'fallocate'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    return `${bin}:${process.env.PATH}`;
-  };
   const { folder: _, ...asked } = request('copied');
   const own = await writeImage(asked);
   const bytes = readFileSync(asked.output);
-  vi.stubEnv('PATH', fallocate('echo "fallocate: Operation not supported" >&2; exit 1'));
+  vi.stubEnv('PATH', withFallocate('cannot', 'echo "fallocate: Operation not supported" >&2; exit 1'));
   await expect(writeImage(asked)).resolves.toEqual(own);
   expect(readFileSync(asked.output).equals(bytes)).toBe(true);
+});
+
+test('a disk that is full when the content is moved is one error that names the image, and nothing is left', async () => {
+  const { folder, ...asked } = request('moved-full');
+  const full =
+    'case "$*" in *probe) exit 0 ;; esac; echo "fallocate failed: No space left on device" >&2; exit 1';
+  vi.stubEnv('PATH', withFallocate('full', full));
+  await expect(writeImage(asked)).rejects.toMatchObject({
+    code: 'filesystem',
+    message: expect.stringContaining(`${asked.output}: no space left`),
+  });
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 test('an image that was there is replaced by the whole new one', async () => {
