@@ -14,3 +14,4 @@ node bench/run.mjs bench/publish.ts
 # Guests: about an hour where they are emulated.
 node bench/run.mjs bench/lab-boot.ts
 node bench/run.mjs bench/lab-read.ts
+node bench/run.mjs bench/merge.ts
