@@ -13,10 +13,9 @@ import {
   upgraded,
 } from '../test/node/life/played-node.ts';
 import { diskOf, onLoggedDisk } from '../test/node/logged-node.ts';
+import { median } from './median.ts';
 
 const PAIRS = 30;
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 function milliseconds(work: () => { status: number | null; stderr: string | Buffer }): number {
   const began = process.hrtime.bigint();

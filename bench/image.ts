@@ -24,6 +24,7 @@ import { type Progress, silent } from '../src/support/progress.ts';
 import { erofsTool } from '../test/image/erofs/tools.ts';
 import { makeSigner, type SigningFiles } from '../test/image/fixture.ts';
 import { inToolsRoot, toolsRoot as root } from '../test/tools-root.ts';
+import { median } from './median.ts';
 
 const PAIRS = 5;
 
@@ -133,10 +134,6 @@ async function timed(
   clearInterval(watch);
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}\n${complaint}`);
   return { seconds: (performance.now() - began) / 1000, said, memory };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 /** Where a comparison works: below the tools' root, which the peer sees as /. */

@@ -10,6 +10,7 @@ import { STANDARD_CONFIG } from '../src/lab/scenarios/standard-image.ts';
 import { ACTIVATION_FILE, Stage } from '../src/lab/stage.ts';
 import { STEPS, type StepName } from '../src/lab/watch.ts';
 import { benchLab } from './lab.ts';
+import { median } from './median.ts';
 
 const pairs = Number(process.argv[2] ?? 5);
 const lab = await benchLab();
@@ -65,8 +66,6 @@ await server.close();
 await closeLab(lab);
 await rm(lab.folder, { recursive: true, force: true });
 
-const median = (values: readonly number[]) =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 const ready = (boot: Boot) => boot.steps.get('node Ready') ?? Number.NaN;
 const [core = [], standard = []] = kinds.map(({ name }) => later.get(name) ?? []);
 console.log(`guests: ${lab.accelerator.name}, 2 processors, 4096 MiB; ${pairs} pairs of later boots`);

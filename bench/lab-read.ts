@@ -7,6 +7,7 @@ import { Stage } from '../src/lab/stage.ts';
 import { variantRelease } from '../src/lab/variant.ts';
 import type { Release } from '../src/release/types.ts';
 import { benchLab } from './lab.ts';
+import { median } from './median.ts';
 
 const rounds = Number(process.argv[2] ?? 5);
 const lab = await benchLab();
@@ -63,7 +64,5 @@ echo $(( (ended - began) / 1000000 ))`);
   await closeLab(lab);
 }
 await rm(lab.folder, { recursive: true, force: true });
-const median = (values: readonly number[]) =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 console.log(`cold read of /usr/bin/k3s in a guest (${lab.accelerator.name}), medians of ${rounds}:`);
 for (const [key, values] of seconds) console.log(`  ${key}: ${median(values).toFixed(2)} s`);

@@ -6,6 +6,7 @@ import { rm } from 'node:fs/promises';
 import { closeLab } from '../src/lab/lab.ts';
 import { ACTIVATION_FILE, Stage } from '../src/lab/stage.ts';
 import { benchLab } from './lab.ts';
+import { median } from './median.ts';
 
 const rounds = Number(process.argv[2] ?? 3);
 const lab = await benchLab();
@@ -62,8 +63,6 @@ echo $(($(at ExecMainExitTimestampMonotonic) - $(at ExecMainStartTimestampMonoto
   await closeLab(lab);
 }
 await rm(lab.folder, { recursive: true, force: true });
-const median = (values: readonly number[]) =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 console.log(`the merge of a later boot (${lab.accelerator.name}), medians of ${rounds}:`);
 for (const [name, values] of seconds) {
   console.log(

@@ -7,6 +7,7 @@ import { nodeProgram } from '../src/release/node-program/index.ts';
 import { openStore } from '../src/sources/store.ts';
 import { ARCHITECTURES, hostArchitecture } from '../src/support/architecture.ts';
 import { silent } from '../src/support/progress.ts';
+import { median } from './median.ts';
 
 const RUNS = 50;
 const host = hostArchitecture() ?? 'amd64';
@@ -33,7 +34,6 @@ const milliseconds = (program: string, args: readonly string[]): number => {
   spawnSync(program, args, { stdio: 'ignore' });
   return Number(process.hrtime.bigint() - began) / 1e6;
 };
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 try {
   const { programs, seconds } = await build();

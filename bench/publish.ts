@@ -15,6 +15,7 @@ import {
   type RealRegistry,
   startRealRegistry,
 } from '../test/release/registry/real-registry.ts';
+import { median } from './median.ts';
 
 const PAIRS = Number(process.argv[2] ?? 5);
 const SIZES = [30e6, 300e6];
@@ -117,9 +118,6 @@ function line(what: string, { ours, theirs }: { ours: Measured[]; theirs: Measur
   );
 }
 
-function median(values: number[]): number {
-  return [...values].sort((x, y) => x - y)[values.length >> 1] ?? Number.NaN;
-}
 function seconds(of: Measured[]): string {
   return `${median(of.map((each) => each.seconds)).toFixed(2)} s`;
 }

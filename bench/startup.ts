@@ -1,5 +1,6 @@
 // How long `sextant --help` takes, beside what Node itself takes to start and do nothing; in turn, so that a busy machine slows both.
 import { spawnSync } from 'node:child_process';
+import { median } from './median.ts';
 
 const RUNS = 15;
 const milliseconds = (args: readonly string[]): number => {
@@ -8,7 +9,6 @@ const milliseconds = (args: readonly string[]): number => {
   if (status !== 0) throw new Error(`node ${args.join(' ')} ended with ${status}`);
   return Number(process.hrtime.bigint() - began) / 1e6;
 };
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 const own: number[] = [];
 const node: number[] = [];

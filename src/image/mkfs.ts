@@ -4,7 +4,6 @@ import { SextantError } from '../support/errors.ts';
 import type { Step } from '../support/progress.ts';
 import { run } from '../support/subprocess.ts';
 import { derivedUuid } from './dps.ts';
-import { fullDiskOr } from './full-disk.ts';
 import type { ImageRequest } from './types.ts';
 import { BLOCK } from './verity.ts';
 
@@ -58,8 +57,6 @@ export async function makeFileSystem(request: ImageRequest, image: string, step:
       signal: request.context.signal,
       timeoutSeconds: TIME_LIMIT_SECONDS,
     });
-  } catch (error) {
-    throw fullDiskOr(error, request.output);
   } finally {
     clearInterval(watch);
   }

@@ -40,11 +40,7 @@ export async function writeImage(request: ImageRequest): Promise<WrittenImage> {
       );
       const path = join(folder, basename(output));
       const moves = await canInsertBefore(folder, ROOT_OFFSET, context.signal);
-      const sealed = await sealImage({ ...request, fileSystem, path, moves, pool, signer }).catch(
-        (error: unknown) => {
-          throw fullDiskOr(error, output);
-        },
-      );
+      const sealed = await sealImage({ ...request, fileSystem, path, moves, pool, signer });
       context.signal.throwIfAborted();
       await rename(path, output);
       await syncFolder(dirname(output));
@@ -53,7 +49,7 @@ export async function writeImage(request: ImageRequest): Promise<WrittenImage> {
       await pool.close();
     }
   }).catch((error: unknown) => {
-    throw toSextantError(error);
+    throw toSextantError(fullDiskOr(error, output));
   });
 }
 

@@ -42,7 +42,6 @@ export async function seal(
   data: Buffer,
   context: Context,
   signing?: SigningFiles,
-  moves = false,
 ): Promise<ImageInfo> {
   const fileSystem = `${path}.data`;
   const signer = signing === undefined ? undefined : await openSigner(signing);
@@ -52,7 +51,7 @@ export async function seal(
     return await sealImage({
       fileSystem,
       path,
-      moves,
+      moves: false,
       extensionName: 'provider-kairos',
       architecture: 'amd64',
       seed: 'test',
