@@ -120,7 +120,10 @@ function withBoot(
   return { ...records, boot };
 }
 
-/** The snapshot is put back after the record says so and before Kubernetes can start; that it was, is recorded at once. */
+/**
+ * The snapshot is put back after the records say so and before Kubernetes can start; that it was, is recorded at once. Both copies of the
+ * records say it, before and after: whoever loses the newer one knows of a datastore that is half put back, and puts nothing back twice.
+ */
 function withRestore(decision: Decision, observation: Observation): Decision {
   const { restore } = decision.records.datastore;
   const pair = generation(decision.records, decision.runs);
@@ -135,11 +138,16 @@ function withRestore(decision: Decision, observation: Observation): Decision {
     records: after,
     effects: [
       ...decision.effects,
+      ...persist(decision.records, WHOLE),
       { do: 'run', action: { name: 'restore-snapshot', snapshot: restore } },
-      ...persist(after, { recordFile: 'whole' }),
+      ...persist(after, WHOLE),
+      ...persist(after, WHOLE),
     ],
   };
 }
+
+/** What `persist` left a moment ago. */
+const WHOLE = { recordFile: 'whole' } as const;
 
 /** Nothing can be recorded: only what needs no record is done. */
 function unwritable(records: Records, choice: Choice, why: string, observation: Observation): Decision {

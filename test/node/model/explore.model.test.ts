@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MUTANTS } from './mutants.ts';
 import type { Scope } from './world/core.ts';
-import { type Explored, explore, severalGood } from './world/explore.ts';
+import { type Explored, explore, goingBack, severalGood } from './world/explore.ts';
 
 // Two worlds are explored to their end. The whole one, three systems by three sets, is larger than a run may take: it is explored breadth
 // first as far as it gets, and its random runs in explore.test.ts go deeper.
@@ -61,21 +61,18 @@ describe('the model', () => {
 describe('a broken core is caught', () => {
   const scope: Scope = { systems: 2, sets: [0, 2], tries: 2, datastore: 'single', faults: false, full: true };
 
+  const starts = {
+    'several good': [{ ...scope, systems: 3, sets: [0, 1], datastore: 'agent' }, severalGood],
+    'going back': [{ ...scope, systems: 1, faults: true }, goingBack],
+  } as const;
+
   test.each(MUTANTS.map((mutant) => [mutant.name, mutant] as const))('%s', (_, { core, breaks, start }) => {
-    const found =
-      start === 'several good'
-        ? explore({ ...scope, systems: 3, sets: [0, 1], datastore: 'agent' }, core, LIMIT, severalGood)
-        : explore(scope, core, LIMIT);
+    const [from, begin] = start === undefined ? [scope] : starts[start];
+    const found = explore(from, core, LIMIT, begin);
     expect(breaks).toContain(found.violation?.invariant);
   });
 
-  test('and the start with several good pairs is fine for the product', () => {
-    const found = explore(
-      { ...scope, systems: 3, sets: [0, 1], datastore: 'agent' },
-      undefined,
-      3000,
-      severalGood,
-    );
-    expect(found.violation?.trace).toBeUndefined();
+  test.each(Object.entries(starts))('and the start with %s is fine for the product', (_, [from, begin]) => {
+    expect(explore(from, undefined, LIMIT, begin).violation?.trace).toBeUndefined();
   });
 });

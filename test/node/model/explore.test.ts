@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Step } from './world/boot.ts';
 import type { Scope } from './world/core.ts';
 import { explore, startOf, steps } from './world/explore.ts';
 import { Promise1, window } from './world/promise.ts';
@@ -16,6 +17,15 @@ test('a small world is explored to its end and holds every invariant', () => {
   console.log(`model, small: ${found.states} states, ${found.transitions} transitions, depth ${found.depth}`);
 });
 
+/** Of a step that has many ways to be cut short every way counts for itself: a kind of step is chosen first, or a run is little but power cuts. */
+function chosen(all: readonly Step[], choice: number): Step | undefined {
+  const kindOf = ({ kind, label }: Step) => (kind === 'run' ? label.split(/[ :]/, 1)[0] : kind);
+  const kinds = [...new Set(all.map(kindOf))];
+  const kind = kinds[choice % kinds.length];
+  const alike = all.filter((step) => kindOf(step) === kind);
+  return alike[Math.floor(choice / 16) % alike.length];
+}
+
 test('long random runs of the whole world hold every invariant', () => {
   for (const datastore of ['single', 'several'] as const) {
     for (const faults of [false, true]) {
@@ -28,8 +38,7 @@ test('long random runs of the whole world hold every invariant', () => {
           let state = start;
           try {
             for (const choice of choices) {
-              const next = steps(world, state);
-              const step = next[choice % next.length];
+              const step = chosen(steps(world, state), choice);
               if (!step) break;
               trace.push(step.label);
               state = representative(step.to, world.interned, true).state;
@@ -39,7 +48,7 @@ test('long random runs of the whole world hold every invariant', () => {
             throw new Error(`${[...trace, (error as Error).message].join('\n')}\n${JSON.stringify(state)}`);
           }
         }),
-        { numRuns: 15 },
+        { numRuns: 15, includeErrorInReport: true },
       );
     }
   }

@@ -11,7 +11,7 @@ export interface Mutant {
   readonly breaks: readonly string[];
   readonly core: Core;
   /** Where it starts, when not on an adopted node. */
-  readonly start?: 'several good';
+  readonly start?: 'several good' | 'going back';
 }
 
 const isRecord = (path: string) => path.startsWith('/opt/sextant/records/');
@@ -68,7 +68,6 @@ function touchesRecord(effect: Effect): boolean {
   return path === '/opt/sextant/records' || isRecord(path);
 }
 
-const recordFirst = (all: readonly Effect[]) => all.filter(touchesRecord);
 const others = (all: readonly Effect[]) => all.filter((effect) => !touchesRecord(effect));
 
 export const MUTANTS: readonly Mutant[] = [
@@ -86,9 +85,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'links change before the record is durable',
     breaks: ['I4'],
     core: effects((all) => {
-      const actions = others(all).filter(({ do: what }) => what === 'run');
-      const links = others(all).filter(({ do: what }) => what !== 'run');
-      return [...links, ...recordFirst(all), ...actions];
+      const isLink = (effect: Effect) => effect.do !== 'run' && !touchesRecord(effect);
+      return [...all.filter(isLink), ...all.filter((effect) => !isLink(effect))];
     }),
   },
   {
@@ -268,6 +266,24 @@ export const MUTANTS: readonly Mutant[] = [
         if (!restore) return decision;
         const without = decision.effects.filter((effect) => !touchesRecord(effect));
         return { ...decision, effects: [...persist(decision.records, observation), ...without] };
+      },
+    },
+  },
+  {
+    name: 'only the newer copy of the records says that a snapshot is put back',
+    start: 'going back',
+    breaks: ['I5'],
+    core: {
+      ...CORE,
+      decideBoot: (records, observation) => {
+        const decision = CORE.decideBoot(records, observation);
+        const at = decision.effects.findIndex(
+          (effect) => effect.do === 'run' && effect.action.name === 'restore-snapshot',
+        );
+        if (at < 0) return decision;
+        const ahead = decision.effects.slice(0, at);
+        const again = ahead.findLastIndex((effect) => effect.do === 'write' && touchesRecord(effect));
+        return { ...decision, effects: [...ahead.slice(0, again), ...decision.effects.slice(at)] };
       },
     },
   },

@@ -95,6 +95,31 @@ export function severalGood({ world, state }: Start): State {
   return { ...state, record, active: 2, passive: 1, store: 3, early: [0, 1, 1], node: null };
 }
 
+/** Switched off after the last try of a newer minor version (set 2): set 0, good with the system in both slots, is next, with its snapshot. */
+export function goingBack({ world, state }: Start): State {
+  const records = world.interned.get(state.record);
+  const [one] = records.generations as [Generation];
+  const kubernetes = KUBERNETES[2];
+  const generations: Generation[] = [
+    { ...one, id: 1, state: 'good', turn: 1 },
+    {
+      ...one,
+      id: 2,
+      files: [fileOf(2)],
+      kubernetes,
+      state: 'trying',
+      tries: world.scope.tries,
+      snapshot: 'm0',
+    },
+  ];
+  const datastore = { ...records.datastore, trial: { generation: 2, version: kubernetes, snapshot: 'm0' } };
+  const record = world.interned.number(
+    { ...records, counter: 2, wanted: 2, boot: null, generations, datastore },
+    false,
+  );
+  return { ...state, record, previous: record, store: 5, data: 1, early: [COMES_UP, 0, 0], node: null };
+}
+
 /** All that can happen next. */
 export function steps(world: World, state: State): Step[] {
   const others = world.scope.faults ? faults(world, state) : [];
