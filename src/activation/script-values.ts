@@ -65,6 +65,7 @@ export function scriptValues(activation: Activation, paths: NodePaths, timing: S
   }).flatMap(([name, value]) => (value === undefined ? [] : [`export ${name}=${shellWord(value)}`]));
   const values = {
     name: activation.extensionName,
+    kubernetes: activation.kubernetesVersion,
     trust: trust.mode,
     certificate:
       trust.mode === 'pin' ? '' : trust.certificatePem === undefined ? 'firmware' : paths.certificate,

@@ -206,7 +206,7 @@ export function commands(signal: AbortSignal): Command[] {
       .addHelpText(
         'after',
         examples(
-          'sextant activation dist --k3s --output activation.yaml',
+          'sextant activation dist --k3s --adopt --output activation.yaml',
           'sextant activation dist --k3s-agent --env K3S_URL=https://10.0.0.2:6443 --env K3S_TOKEN=... ',
           'sextant activation dist --p2p-token-file token.txt --p2p-role worker',
         ),

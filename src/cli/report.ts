@@ -53,7 +53,7 @@ export function releaseReport(
     `  ${commandName()} verify ${folder}`,
     `  serve the folder at ${release.url} (\`python3 -m http.server --directory ${folder} 8080\` for a try),`,
     '  or write the file for another address and node:',
-    `    ${commandName()} activation ${folder} --url https://example.org/${release.name} --k3s --output activation.yaml`,
+    `    ${commandName()} activation ${folder} --url https://example.org/${release.name} --k3s --adopt --output activation.yaml`,
     '  on an installed Kairos core node: put activation.yaml in /oem/90_sextant.yaml and reboot',
     '',
   ];

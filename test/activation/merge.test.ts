@@ -3,6 +3,7 @@ import { mkdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promi
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ActivationInput } from '../../src/activation/types.ts';
+import { sha256 } from '../../src/support/files.ts';
 import { certificatePem } from './example.ts';
 import {
   type FakeNode,
@@ -341,8 +342,39 @@ describe('once sextant-node has records', () => {
     expect(server.ranges).toHaveLength(1);
     expect(existsSync(node.file(image))).toBe(true);
     expect((await node.command('status')).said).toContain(
-      `decides: sextant-node, not this file; see: ${dirname(node.paths.records)}/bin/sextant-node status`,
+      `decides: sextant-node; another release in this file goes on trial once; see: ${dirname(node.paths.records)}/bin/sextant-node status`,
     );
+  });
+
+  test('they are told what the file names, without its address on a command line, until it is settled', async () => {
+    const other = fakeImage(7, false);
+    await node.activate(inputFor(other, 'http://user:secret@h.invalid/x.raw'));
+    await node.reboot();
+    const program = join(dirname(node.paths.records), 'bin', 'sextant-node');
+    await mkdir(dirname(program), { recursive: true });
+    // Not now for the network, for what came, for another one at work; then settled.
+    await writeFile(
+      program,
+      `#!/bin/sh
+echo "$*" >>"$STUB/followed"
+env | grep ^SEXTANT_ | sort >"$STUB/wish"
+case $(wc -l <"$STUB/followed") in 1) exit 6 ;; 2) exit 4 ;; 3) exit 9 ;; *) exit 8 ;; esac
+`,
+      { mode: 0o755 },
+    );
+    const { code, said } = await node.command('run');
+    expect(code).toBe(0);
+    expect(said.match(/next try in 0 s/g)).toHaveLength(3);
+    const stub = (name: string) => readFile(join(node.root, 'stub', name), 'utf8');
+    expect(await stub('followed')).toBe('follow\n'.repeat(4));
+    expect(await stub('wish')).toBe(`SEXTANT_NAME=${NAME}
+SEXTANT_ROOT_HASH=${ROOT_HASH}
+SEXTANT_SHA256=${sha256(other)}
+SEXTANT_SIZE=${other.length}
+SEXTANT_URL=http://user:secret@h.invalid/x.raw
+SEXTANT_VERSION=${inputFor(other, '').kubernetesVersion}
+`);
+    expect(await readFile(join(node.paths.runtime, 'state'), 'utf8')).toBe('ready\n');
   });
 
   test('a merge that is missing is still done', async () => {

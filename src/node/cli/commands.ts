@@ -1,6 +1,7 @@
 import { adopt } from '../commands/adopt.ts';
 import { certificates } from '../commands/certificates.ts';
 import { explain } from '../commands/explain.ts';
+import { follow } from '../commands/follow.ts';
 import { gc } from '../commands/gc.ts';
 import { history } from '../commands/history.ts';
 import { pin, unpin } from '../commands/pin.ts';
@@ -28,5 +29,6 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   BOOT,
   WATCH,
+  follow,
   SHUTDOWN,
 ];

@@ -15,6 +15,7 @@ import { exclusively, readRecords } from '../records-file.ts';
 import { accepted, requireRoot } from '../session.ts';
 import { findMerged, takeIntoStore } from './adopt-find.ts';
 import { installCloudConfig, requirePrograms, startWatch } from './adopt-install.ts';
+import { rememberFollowed } from './followed.ts';
 import { capital, wrap } from './text.ts';
 
 /** Takes a node over: what runs is the first generation from now on. */
@@ -70,6 +71,7 @@ function takeOver(host: Host, name: string | undefined): string {
   installCloudConfig(host);
   // The verdict is on what is linked by digest: another link to the same file is made one.
   const effects = [...decision.effects, ...enabledLinks(files, observation)];
+  rememberFollowed(host, file.sha256); // an activation file that names something else by now is a wish
   carryOut(host, { effects }, act);
   publish(host, records, decision.records, true);
   return decision.why;

@@ -6,7 +6,7 @@ import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
 import { removeUnits, WATCH_UNIT } from '../life/units.ts';
 import * as model from '../model/adopt.ts';
-import { NODE_PROGRAM } from '../model/paths.ts';
+import { FOLLOWED, NODE_PROGRAM } from '../model/paths.ts';
 import { runProgram } from '../programs.ts';
 import { exclusively } from '../records-file.ts';
 import { openSession, requireRoot } from '../session.ts';
@@ -53,6 +53,7 @@ export const retire: Command = {
 function removeOwn(host: Host): void {
   if (host.unlink(CLOUD_CONFIG_FILE)) host.sync('/oem');
   host.unlink(NODE_PROGRAM);
+  host.unlink(FOLLOWED);
   removeUnits(host);
 }
 

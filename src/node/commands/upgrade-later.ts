@@ -30,6 +30,14 @@ export function armTimer(host: Host, time: string, args: readonly string[]): voi
   }
 }
 
+/** False once its time has come: it is unloaded then. */
+export function timerIsArmed(host: Host): boolean {
+  return (
+    runProgram(host, 'systemctl', ['is-active', UPGRADE_TIMER], { okCodes: [0, 3, 4] }).stdout.trim() ===
+    'active'
+  );
+}
+
 /** Takes the timer back; one that is not there is fine. */
 export function disarmTimer(host: Host): void {
   runProgram(host, 'systemctl', ['stop', UPGRADE_TIMER], { okCodes: [0, 5] });

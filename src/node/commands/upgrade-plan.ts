@@ -80,7 +80,8 @@ export function planUpgrade(session: Session, wish: UpgradeWish): UpgradePlan {
 }
 
 /** Address or path of an image of a release. */
-function imagePlace({ kind, release }: ReleasePlace, image: ReleaseImage): string {
+function imagePlace({ kind, release, image: known }: ReleasePlace, image: ReleaseImage): string {
+  if (known !== undefined) return known;
   if (kind === 'registry') return blobAddress(release, image.sha256);
   const folder = release.replace(/[^/?]*(\?.*)?$/s, '');
   const query = /\?.*$/s.exec(release)?.[0] ?? '';

@@ -1,23 +1,12 @@
 import { rememberCatalog } from '../catalog/seen.ts';
 import type { Command, Invocation } from '../cli/command.ts';
-import {
-  discardImage,
-  obtainImage,
-  originFile,
-  removeStaleParts,
-  requireRoom,
-  writeRootHash,
-} from '../download/obtain.ts';
-import { verifyImage } from '../download/verify.ts';
+import { requireRoom } from '../download/obtain.ts';
 import { Failure } from '../failure.ts';
-import { replaceFile } from '../files.ts';
-import { storeFile } from '../model/paths.ts';
-import { isStrict } from '../observe/policy.ts';
-import { withLock } from '../records-file.ts';
-import { openSession, requireRoot, type Session } from '../session.ts';
+import { openSession, requireRoot } from '../session.ts';
 import { capital, wrap } from './text.ts';
 import { chooseListed } from './upgrade-catalog.ts';
-import { armTimer, disarmTimer } from './upgrade-later.ts';
+import { fetchAndVerify } from './upgrade-fetch.ts';
+import { armTimer, disarmTimer, timerIsArmed } from './upgrade-later.ts';
 import { planUpgrade, replaced, type UpgradePlan } from './upgrade-plan.ts';
 import { type How, planText } from './upgrade-text.ts';
 import { beginTrial, checkTrial } from './upgrade-trial.ts';
@@ -88,6 +77,12 @@ export const upgrade: Command = {
       disarmTimer(host);
       throw error;
     }
+    if (!timerIsArmed(host)) {
+      // What the timer ran found this download at work, and ended.
+      host.out(wrap(`Fetched and verified; ${time} has come meanwhile, so the trial begins now.`));
+      host.out(wrap(`${capital(beginTrial(host, plan, how, again).why)}.`));
+      return 0;
+    }
     host.out(
       wrap(`Fetched and verified. The trial begins at ${time}, unless the node restarts before.`) +
         'To take it back: systemctl stop sextant-upgrade.timer\n',
@@ -104,34 +99,6 @@ function chosen({ options }: Invocation): How {
       'sextant-node upgrade --help',
     );
   return options.has('live') ? 'live' : 'reboot';
-}
-
-/** The image in the store, with where it came from beside it, verified: until here nothing that runs has changed. */
-function fetchAndVerify(session: Session, plan: UpgradePlan): void {
-  // Two that write to one unfinished file would spoil it. The records are not held meanwhile: a download may take hours.
-  const lock = { name: 'download.lock', waitSeconds: 0, busy: 'fetching a release' };
-  withLock(session.host, lock, () => fetchLocked(session, plan));
-}
-
-function fetchLocked({ host, records }: Session, plan: UpgradePlan): void {
-  const say = (text: string) => host.err(`${text}\n`);
-  const isRecorded = records.generations.some(({ files }) =>
-    files.some(({ sha256 }) => sha256 === plan.file.sha256),
-  );
-  removeStaleParts(host, plan.file.sha256);
-  obtainImage(host, plan.file, plan.source, say);
-  say('verifying every block against the root hash');
-  try {
-    verifyImage(host, storeFile(plan.file), plan.file.rootHash, isStrict(host));
-  } catch (error) {
-    if (!isRecorded) discardImage(host, plan.file);
-    throw error;
-  }
-  writeRootHash(host, plan.file);
-  if (plan.source.kind !== 'file') {
-    const origin = plan.source.kind === 'registry' ? plan.place.release : plan.source.place;
-    replaceFile(host, originFile(plan.file), `${origin}\n`, 0o600);
-  }
 }
 
 /** What a catalog has chosen is asked for by its version, so that the catalog has its say again: it may be yanked meanwhile. */

@@ -9,6 +9,8 @@ import { shownAddress } from './shown-address.ts';
 export interface ReleasePlace {
   readonly kind: 'address' | 'file' | 'registry';
   readonly release: string;
+  /** Address of the image, where that is known and the release's own description is not asked for. */
+  readonly image?: string;
 }
 
 /** A release that runs, as the store remembers it: the image's address, and its version. */

@@ -12,15 +12,18 @@ const LEVELS: Partial<Record<EventName, JournalEvent['level']>> = {
   forgotten: 'info',
 };
 
-/** What happened between two records, in the order in which it makes sense; null: there were none. Nothing changed, nothing said. */
-export function eventsBetween(before: Records | null, after: Records): JournalEvent[] {
+/**
+ * What happened between two records, in the order in which it makes sense; null: there were none. Nothing changed, nothing said. `restored`:
+ * the datastore snapshot that was put back meanwhile, which neither of the two need show.
+ */
+export function eventsBetween(before: Records | null, after: Records, restored?: string): JournalEvent[] {
   if (before === null) return after.generations.slice(-1).map((pair) => about('adopted', pair, pair.why));
   return [
     ...before.generations
       .filter(({ id }) => !after.generations.some((pair) => pair.id === id))
       .map((pair) => about('forgotten', pair, 'nothing needs it any more')),
     ...after.generations.flatMap((pair) => ofPair(pair, before, after)),
-    ...ofDatastore(before, after),
+    ...ofDatastore(before, after, restored),
     ...ofPins(before, after),
     ...(after.retired && !before.retired ? [event('retired', 'nothing of ours runs any more', {})] : []),
   ];
@@ -52,16 +55,20 @@ function ofPair(pair: Generation, before: Records, after: Records): JournalEvent
   return back ? [about('try-given-back', pair, after.log.at(-1)?.text ?? '')] : nextTry;
 }
 
-function ofDatastore({ datastore: old }: Records, { datastore }: Records): JournalEvent[] {
-  if (old.restore === datastore.restore) return [];
-  if (datastore.restore !== null)
-    return [
-      event('restore-ahead', `the datastore snapshot ${datastore.restore} will be put back`, {
-        SNAPSHOT: datastore.restore,
-      }),
-    ];
-  const snapshot = old.restore ?? '';
-  return [event('restored', `the datastore snapshot ${snapshot} was put back`, { SNAPSHOT: snapshot })];
+function ofDatastore(
+  { datastore: old }: Records,
+  { datastore: { restore } }: Records,
+  restored: string | undefined,
+): JournalEvent[] {
+  const ahead = restore !== null && restore !== old.restore;
+  return [
+    ...(restored === undefined
+      ? []
+      : [event('restored', `the datastore snapshot ${restored} was put back`, { SNAPSHOT: restored })]),
+    ...(ahead
+      ? [event('restore-ahead', `the datastore snapshot ${restore} will be put back`, { SNAPSHOT: restore })]
+      : []),
+  ];
 }
 
 function ofPins(before: Records, after: Records): JournalEvent[] {

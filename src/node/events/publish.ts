@@ -11,10 +11,16 @@ import { preferencesOrDefaults } from './preferences.ts';
 /**
  * Tells the world what changed from `before` to `after`: entries in the journal, the textfile for Prometheus, and the node's object in the
  * cluster where `cluster` says that it may be asked (not before the merge, nor while Kubernetes stops). Called after the records are
- * durable; nothing that fails here matters to them, so nothing is thrown for it.
+ * durable; nothing that fails here matters to them, so nothing is thrown for it. `restored`: the datastore snapshot that was put back.
  */
-export function publish(host: Host, before: Records | null, after: Records, cluster: boolean): void {
-  const events = eventsBetween(before, after);
+export function publish(
+  host: Host,
+  before: Records | null,
+  after: Records,
+  cluster: boolean,
+  restored?: string,
+): void {
+  const events = eventsBetween(before, after, restored);
   for (const event of events) logEvent(host, event);
   const { preferences } = preferencesOrDefaults(host);
   writeMetrics(host, preferences.textfileFolder, after);

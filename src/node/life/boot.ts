@@ -53,11 +53,20 @@ function decideAndLink(host: Host): void {
   const began = host.uptime();
   const done = carryThrough(host, settings);
   say(host, done.decision.why);
-  publish(host, records, done.decision.records, false);
+  const restored = snapshotPutBack(done.decision);
+  if (restored !== undefined)
+    say(host, `the datastore snapshot ${restored} was put back; what was written since it was taken is lost`);
+  publish(host, records, done.decision.records, false, restored);
   if (done.decision.records.retired) return;
   const onTrial = done.decision.records.boot?.counted === true;
   writeUnits(host, settings, onTrial);
   writeBootReport(host, done.decision, done.problem, host.uptime() - began);
+}
+
+function snapshotPutBack({ effects }: Decision): string | undefined {
+  for (const effect of effects)
+    if (effect.do === 'run' && effect.action.name === 'restore-snapshot') return effect.action.snapshot;
+  return undefined;
 }
 
 interface Done {

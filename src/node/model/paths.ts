@@ -12,6 +12,8 @@ export const NEW_PREVIOUS_FILE = `${RECORDS_FOLDER}/.generations.previous.new`;
 export const SNAPSHOTS_FOLDER = `${HOME}/snapshots`;
 /** The newest catalog seen: not in the folder of the records, where every name counts as one. */
 export const CATALOG_MEMORY = `${HOME}/catalog.json`;
+/** SHA-256 of what the activation file named when its wish was last settled. */
+export const FOLLOWED = `${HOME}/followed`;
 /** The program outside of the extension that it must be able to repair. */
 export const NODE_PROGRAM = `${HOME}/bin/sextant-node`;
 /** Where the extension carries the program (src/tree/self-activation.ts). */

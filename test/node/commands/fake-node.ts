@@ -35,7 +35,11 @@ export interface FakeNode {
   readonly root: string;
   readonly host: Host;
   /** Runs sextant-node with these arguments; `through` puts something between it and the node. */
-  run(args: readonly string[], through?: (host: Host) => Host): { code: number; out: string; err: string };
+  run(
+    args: readonly string[],
+    through?: (host: Host) => Host,
+    env?: Readonly<Record<string, string>>,
+  ): { code: number; out: string; err: string };
   /** Calls of programs that changed something, since the last time. */
   calls(): string[];
   /** Lays an image down as the activation does: in the store, linked, merged. */
@@ -58,6 +62,7 @@ export function fakeNode(): FakeNode {
     'systemctl',
     'if [ "$1" = is-active ]; then shift; for unit; do cat "$ROOT/units/$unit" 2>/dev/null || echo inactive; done; exit 3; fi\nif [ "$1" = stop ]; then for unit; do rm -f "$ROOT/units/$unit"; done; fi',
   );
+  program(root, 'systemd-run', 'echo active >"$ROOT/units/sextant-upgrade.timer"');
   program(root, 'losetup', '[ "$1" = --detach ] || echo /dev/loop9');
   program(root, 'dmsetup', 'cat "$ROOT/verity" 2>/dev/null; true');
   program(
@@ -82,9 +87,10 @@ export function fakeNode(): FakeNode {
   ])
     mkdirSync(`${root}/${folder}`, { recursive: true });
   const spoken = { out: '', err: '' };
-  const hostWith = (args: readonly string[]) => ({
+  const hostWith = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => ({
     ...rootedHost(root, {
       args,
+      env,
       out: (text) => {
         spoken.out += text;
       },
@@ -100,10 +106,10 @@ export function fakeNode(): FakeNode {
   const node: FakeNode = {
     root,
     host,
-    run(args, through = (one) => one) {
+    run(args, through = (one) => one, env = {}) {
       spoken.out = '';
       spoken.err = '';
-      const code = runCommandLine(through(hostWith(args)));
+      const code = runCommandLine(through(hostWith(args, env)));
       return { code, ...spoken };
     },
     calls() {

@@ -188,6 +188,16 @@ describe('upgrade', () => {
     ]);
   });
 
+  test('--at whose time comes while the release is fetched begins the trial then', async () => {
+    await serve('v1.33.5+k3s1');
+    place(node.root, '/usr/bin/systemd-run', '#!/bin/sh\n', 0o755); // as if it had fired and gone
+    const { code, out } = node.run(['upgrade', '--to', 'v1.33.5+k3s1', '--at', '03:30']);
+    expect(code).toBe(0);
+    expect(out).toContain('03:30 has come meanwhile, so the trial begins now');
+    expect(node.records().wanted).toBe(2);
+    expect(node.calls().at(-1)).toBe('systemctl reboot');
+  });
+
   test('on trial again keeps the snapshot of the trial before', async () => {
     const folder = inFolder('v1.34.1+k3s1');
     place(node.root, '/opt/sextant/snapshots/2/snapshot.json', '{}');

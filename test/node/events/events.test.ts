@@ -91,12 +91,6 @@ describe('events', () => {
       ['going-back', 'restore-ahead'],
     ],
     [
-      'a snapshot put back',
-      records({ datastore: { ...records().datastore, restore: '2' } }),
-      records(),
-      ['restored'],
-    ],
-    [
       'a pin and its end',
       records({ pins: [1], generations: [pair(1), pair(2)] }),
       records({ pins: [2], generations: [pair(1), pair(2)] }),

@@ -218,8 +218,9 @@ export function upgraded(
   content: string,
   kubernetes = 'v1.33.5+k3s1',
   file = stored(node, content),
+  snapshot: string | null = null,
 ): void {
-  const request = { files: [file], kubernetes, snapshot: null, how: 'later' as const, again: false };
+  const request = { files: [file], kubernetes, snapshot, how: 'later' as const, again: false };
   decided(node, (known, seen) => upgrade(known as Records, seen, request), [file]);
 }
 
