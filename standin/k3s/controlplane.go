@@ -99,7 +99,8 @@ func answers(client *http.Client, address string) error {
 	return nil
 }
 
-// labelControlPlane gives the server's node the role that kubectl shows; a kubelet may not give it to itself.
+// labelControlPlane gives the server's node the roles that kubectl shows, as k3s does for one with an embedded etcd; a kubelet may not
+// give them to itself.
 func labelControlPlane(ctx context.Context, node string) {
 	_ = waitFor(ctx, "the node is registered", func() error {
 		config, err := clientcmd.BuildConfigFromFlags("", adminKubeconfig)
@@ -110,7 +111,7 @@ func labelControlPlane(ctx context.Context, node string) {
 		if err != nil {
 			return err
 		}
-		patch := []byte(`{"metadata":{"labels":{"node-role.kubernetes.io/control-plane":"true"}}}`)
+		patch := []byte(`{"metadata":{"labels":{"node-role.kubernetes.io/control-plane":"true","node-role.kubernetes.io/etcd":"true"}}}`)
 		_, err = client.CoreV1().Nodes().Patch(ctx, node, types.MergePatchType, patch, metav1.PatchOptions{})
 		return err
 	})

@@ -8,9 +8,12 @@ import { cleanPowerOffs } from './generations/clean-power-offs.ts';
 import { corruptedFile } from './generations/corrupted-file.ts';
 import { kernelHang, kernelPanic } from './generations/crash-after-merge.ts';
 import { diskFull } from './generations/disk-full.ts';
+import { exchangedFile } from './generations/exchanged-file.ts';
 import { firstGeneration } from './generations/first-generation.ts';
 import { foreignExtension } from './generations/foreign-extension.ts';
 import { liveExtension } from './generations/live-extension.ts';
+import { nextMinor } from './generations/next-minor.ts';
+import { nodeCommands } from './generations/node-commands.ts';
 import { systemThenExtension } from './generations/os-then-extension.ts';
 import { passiveByHand } from './generations/passive-by-hand.ts';
 import { plainLinks } from './generations/plain-links.ts';
@@ -55,6 +58,9 @@ export const SCENARIOS: readonly Scenario[] = [
   brokenExtension,
   workingExtension,
   liveExtension,
+  nextMinor,
+  exchangedFile,
+  nodeCommands,
   brokenSystem,
   passiveByHand,
   plainLinks,

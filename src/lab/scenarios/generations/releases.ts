@@ -17,6 +17,17 @@ export function afterNextRelease({ lab }: Stage): Promise<BuiltRelease> {
   return variantRelease(lab, 'after-next', (recipe) => recipe.replaceAll('+k3s0', '+k3s2'));
 }
 
+/** One that works and calls itself the next minor version of Kubernetes; its programs are those of the lab's own. */
+export function nextMinorRelease({ lab }: Stage): Promise<BuiltRelease> {
+  return variantRelease(lab, 'next-minor', (recipe) => {
+    const minor = Number(/^ {2}version: v1\.(\d+)\./m.exec(recipe)?.[1]);
+    return recipe
+      .replace(/^ {2}version: v1\.\d+\.\d+\+k3s0$/m, `  version: v1.${minor + 1}.0+k3s0`)
+      .replace('gitVersion={version}', `gitVersion=v1.${minor + 1}.0`)
+      .replace(`gitMinor=${minor}`, `gitMinor=${minor + 1}`);
+  });
+}
+
 /** One whose packager put containerd where nobody looks for it: Kubernetes never gets Ready. */
 export function brokenRelease({ lab }: Stage): Promise<BuiltRelease> {
   return variantRelease(lab, 'broken', (recipe) =>

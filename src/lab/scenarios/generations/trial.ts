@@ -18,12 +18,17 @@ export async function upgradeByRestart(
   address: string,
   options = '',
 ): Promise<string> {
+  return restartBy(stage, node, `upgrade --to ${address} ${options}`);
+}
+
+/** A command of sextant-node that ends in a restart: what it says until then is told. Resolves when the boot after it answers. */
+export async function restartBy(stage: Stage, node: LabNode, command: string): Promise<string> {
   const { bootId } = await node.boot();
-  await begin(stage, node, `${SEXTANT_NODE} upgrade --to ${address} ${options}`);
+  await begin(stage, node, `${SEXTANT_NODE} ${command}`);
   return (await node.bootAfter(bootId)).bootId;
 }
 
-/** A command that ends in a restart of the node: what it says until then is told, what it returns does not come through. */
+/** What a command that ends in a restart returns does not come through. */
 async function begin(stage: Stage, node: LabNode, command: string): Promise<void> {
   const said: string[] = [];
   const result = await node.try(command, (text) => void said.push(text)).catch(() => undefined);
