@@ -70,7 +70,7 @@ once() {
 }
 
 # Where sextant-node decides, another release in this file is a wish: it puts it on trial, once. The address may hold a password, so it is
-# not on the command line. Exit codes 4, 6 and 9: not now (what came is not right, the network, another one at work).
+# not on the command line. Exit codes 4 and 6: what came is not right, the network; 9: not the moment, and it has said why.
 follow() {
   program="\${records%/records}/bin/sextant-node"
   has_records && [ -x "$program" ] || return 0
@@ -79,10 +79,10 @@ follow() {
     SEXTANT_NAME=$name SEXTANT_VERSION=$kubernetes SEXTANT_URL=$url SEXTANT_SHA256=$sha256 \
       SEXTANT_ROOT_HASH=$root_hash SEXTANT_SIZE=$size "$program" follow
     case $? in
-    4 | 6 | 9) ;;
+    4 | 6) say "next try in $delay s" ;;
+    9) ;;
     *) return 0 ;;
     esac
-    say "next try in $delay s"
     sleep "$delay"
     delay=$((delay * 2))
     [ "$delay" -gt "$longest_delay" ] && delay=$longest_delay

@@ -37,6 +37,7 @@ export const PROGRAMS = {
     required: false,
     reason: 'upgrades at a set time, adoption beside the boot, and which extension it was that broke a merge',
   },
+  'systemd-analyze': { required: false, reason: 'whether the maintenance window is open' },
   openssl: { required: false, reason: 'who signed an extension, before it is enabled' },
 } as const satisfies Readonly<Record<string, Program>>;
 

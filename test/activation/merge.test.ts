@@ -364,7 +364,7 @@ case $(wc -l <"$STUB/followed") in 1) exit 6 ;; 2) exit 4 ;; 3) exit 9 ;; *) exi
     );
     const { code, said } = await node.command('run');
     expect(code).toBe(0);
-    expect(said.match(/next try in 0 s/g)).toHaveLength(3);
+    expect(said.match(/next try in 0 s/g)).toHaveLength(2);
     const stub = (name: string) => readFile(join(node.root, 'stub', name), 'utf8');
     expect(await stub('followed')).toBe('follow\n'.repeat(4));
     expect(await stub('wish')).toBe(`SEXTANT_NAME=${NAME}

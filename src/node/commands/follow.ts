@@ -2,11 +2,14 @@ import type { Command } from '../cli/command.ts';
 import { architectureOf } from '../download/machine.ts';
 import { requireRoom } from '../download/obtain.ts';
 import { type NodeRelease, parseRelease } from '../download/release.ts';
-import { Failure } from '../failure.ts';
+import { EXIT_CODES, Failure } from '../failure.ts';
+import { makeFolders, replaceRuntimeFile } from '../files.ts';
 import type { Host } from '../host/host.ts';
 import { clusterVersion } from '../kubernetes/api.ts';
 import { distribution } from '../kubernetes/rules.ts';
+import { maintenanceWindow, windowIsOpen, windowText } from '../life/window.ts';
 import { generation, isOpen } from '../model/change.ts';
+import { RUN_FOLDER, storeFile } from '../model/paths.ts';
 import * as model from '../model/rollback.ts';
 import type { Generation, Records } from '../model/types.ts';
 import { title } from '../model/words.ts';
@@ -18,6 +21,8 @@ import { fetchAndVerify } from './upgrade-fetch.ts';
 import { planUpgrade } from './upgrade-plan.ts';
 import { planText } from './upgrade-text.ts';
 import { beginTrial, checkTrial } from './upgrade-trial.ts';
+
+const WAITS_FILE = `${RUN_FOLDER}/follow-waits`;
 
 /**
  * What the activation file in /oem names, as a wish: a file that was exchanged puts its release on trial, once. A pair that was good before
@@ -38,15 +43,36 @@ export const follow: Command = {
     const wish = wishOf(host);
     const session = openSession(host);
     if (!isNew(session, wish)) return 0;
-    requireRest(session);
-    const known = session.records.generations.find(
-      (pair) => pair.os === session.observation.os && names(pair, wish.sha256),
-    );
-    if (known && (known.state === 'good' || known.state === 'superseded')) goBack(host, known);
-    else tryIt(session, wish);
-    return 0;
+    try {
+      fulfil(session, wish);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'busy') throw error;
+      return waits(host, error.message);
+    }
   },
 };
+
+function fulfil(session: Session, wish: Wish): void {
+  requireRest(session);
+  const known = session.records.generations.find(
+    (pair) => pair.os === session.observation.os && names(pair, wish.sha256),
+  );
+  if (known?.state === 'good' || known?.state === 'superseded') {
+    requireWindow(session);
+    goBack(session.host, known);
+  } else tryIt(session, wish);
+}
+
+/** What it waits for is said once, not at every look. */
+function waits(host: Host, forWhat: string): number {
+  if (host.readText(WAITS_FILE)?.trim() !== forWhat) {
+    host.out(wrap(`${capital(forWhat)}.`));
+    makeFolders(host, RUN_FOLDER);
+    replaceRuntimeFile(host, WAITS_FILE, `${forWhat}\n`);
+  }
+  return EXIT_CODES.busy;
+}
 
 interface Wish {
   /** Address of the image. */
@@ -121,6 +147,13 @@ function requireRest({ host, records, observation }: Session): void {
     throw new Failure('busy', "the activation file's release is next, once the API server answers");
 }
 
+/** Throws where the settings name a maintenance window, it is closed, and what runs is good: its restart can wait. */
+function requireWindow({ host, records }: Session): void {
+  const window = maintenanceWindow(host);
+  if (window === undefined || running(records)?.state !== 'good' || windowIsOpen(host, window)) return;
+  throw new Failure('busy', `the activation file's release waits for ${windowText(window)}`);
+}
+
 /** Seconds since the kernel started (proc_uptime(5)). */
 function uptime(host: Host): number {
   return Number(host.readText('/proc/uptime')?.split(' ', 1)[0] ?? 0);
@@ -147,8 +180,11 @@ function tryIt(session: Session, { url, release }: Wish): void {
     listed: { release, place },
   });
   checkTrial(session, plan, 'reboot', false);
+  // Fetched at once, whatever the window says: what waits for it then is one restart. Asked again and again, it is read only once it opens.
+  if (host.stat(storeFile(plan.file)) !== undefined) requireWindow(session);
   host.out(planText(plan, 'reboot', records.settings));
   requireRoom(host, plan.file, plan.snapshot ?? 0);
   fetchAndVerify(session, plan);
+  requireWindow(session);
   host.out(wrap(`${capital(beginTrial(host, plan, 'reboot', false).why)}.`));
 }

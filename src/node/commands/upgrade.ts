@@ -2,7 +2,9 @@ import { rememberCatalog } from '../catalog/seen.ts';
 import type { Command, Invocation } from '../cli/command.ts';
 import { requireRoom } from '../download/obtain.ts';
 import { Failure } from '../failure.ts';
-import { openSession, requireRoot } from '../session.ts';
+import type { Host } from '../host/host.ts';
+import { type MaintenanceWindow, maintenanceWindow, windowIsOpen } from '../life/window.ts';
+import { openSession, requireRoot, type Session } from '../session.ts';
 import { capital, wrap } from './text.ts';
 import { chooseListed } from './upgrade-catalog.ts';
 import { fetchAndVerify } from './upgrade-fetch.ts';
@@ -26,6 +28,7 @@ export const upgrade: Command = {
     { name: 'dry-run', summary: 'check everything that can be checked beforehand, and change nothing' },
     { name: 'reboot', summary: 'begin the trial by a restart (the default)' },
     { name: 'live', summary: 'begin the trial at once, without a restart' },
+    { name: 'window', summary: "begin the trial in the maintenance window of this node's settings" },
     {
       name: 'at',
       value: 'TIME',
@@ -43,6 +46,7 @@ export const upgrade: Command = {
     const { host, options } = invocation;
     requireRoot(host, 'upgrade');
     const how = chosen(invocation);
+    const window = options.has('window') ? requiredWindow(host) : undefined;
     const session = openSession(host);
     const [to, cluster] = [options.get('to'), options.get('cluster-version')];
     const again = options.has('again');
@@ -59,27 +63,20 @@ export const upgrade: Command = {
     checkTrial(session, plan, how, again);
     host.out(planText(plan, how, session.records.settings));
     requireRoom(host, plan.file, plan.snapshot ?? 0);
+    if (window) {
+      const open = windowIsOpen(host, window)
+        ? 'is open: the trial begins once the release is verified'
+        : 'is closed';
+      host.out(wrap(`The maintenance window ${open} (${window.start}, ${window.minutes} min).`));
+    }
     if (options.has('dry-run')) {
       host.out('Nothing was done: --dry-run.\n');
       return 0;
     }
-    const time = options.get('at');
+    const at = options.get('at');
+    const later = laterArguments(invocation, plan, how, listed !== undefined);
+    const time = fetchForLater(session, plan, { at, window }, later);
     if (time === undefined) {
-      fetchAndVerify(session, plan);
-      const { why } = beginTrial(host, plan, how, again);
-      host.out(wrap(`${capital(why)}.`));
-      return 0;
-    }
-    armTimer(host, time, laterArguments(invocation, plan, how, listed !== undefined));
-    try {
-      fetchAndVerify(session, plan);
-    } catch (error) {
-      disarmTimer(host);
-      throw error;
-    }
-    if (!timerIsArmed(host)) {
-      // What the timer ran found this download at work, and ended.
-      host.out(wrap(`Fetched and verified; ${time} has come meanwhile, so the trial begins now.`));
       host.out(wrap(`${capital(beginTrial(host, plan, how, again).why)}.`));
       return 0;
     }
@@ -91,11 +88,63 @@ export const upgrade: Command = {
   },
 };
 
+/** When the trial may begin: at once where neither is given. */
+interface Moment {
+  readonly at: string | undefined;
+  readonly window: MaintenanceWindow | undefined;
+}
+
+/** Fetches and verifies. Returns the time at which a timer will begin the trial, or undefined where it is to begin now. */
+function fetchForLater(
+  session: Session,
+  plan: UpgradePlan,
+  { at, window }: Moment,
+  later: readonly string[],
+): string | undefined {
+  const { host } = session;
+  const opens = () => (window !== undefined && !windowIsOpen(host, window) ? window.start : undefined);
+  const time = at ?? opens();
+  // First of all: a time that systemd does not understand is told before anything is fetched.
+  if (time !== undefined) armTimer(host, time, later);
+  try {
+    fetchAndVerify(session, plan);
+  } catch (error) {
+    if (time !== undefined) disarmTimer(host);
+    throw error;
+  }
+  if (window === undefined) {
+    if (at === undefined || timerIsArmed(host)) return at;
+    // What the timer ran met this download at work, and ended.
+    host.out(wrap(`Fetched and verified; ${at} has come meanwhile, so the trial begins now.`));
+    return undefined;
+  }
+  disarmTimer(host); // it may have opened or closed meanwhile
+  const next = opens();
+  if (next !== undefined) armTimer(host, next, later);
+  return next;
+}
+
+function requiredWindow(host: Host): MaintenanceWindow {
+  const window = maintenanceWindow(host);
+  if (window !== undefined) return window;
+  throw new Failure(
+    'input',
+    'upgrade: --window: the settings of this node name no maintenance window',
+    'set one, or name a time: --at "Sat 03:30"; see docs/generations.md',
+  );
+}
+
 function chosen({ options }: Invocation): How {
   if (options.has('live') && options.has('reboot'))
     throw new Failure(
       'usage',
       'upgrade: --live and --reboot exclude each other',
+      'sextant-node upgrade --help',
+    );
+  if (options.has('at') && options.has('window'))
+    throw new Failure(
+      'usage',
+      'upgrade: --at and --window exclude each other',
       'sextant-node upgrade --help',
     );
   return options.has('live') ? 'live' : 'reboot';

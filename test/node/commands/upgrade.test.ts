@@ -198,6 +198,75 @@ describe('upgrade', () => {
     expect(node.calls().at(-1)).toBe('systemctl reboot');
   });
 
+  describe('--window', () => {
+    const opens = (from: string) =>
+      place(
+        node.root,
+        '/usr/bin/systemd-analyze',
+        `#!/bin/sh\nprintf '%s|' "$@" >"$ROOT/analyzed"\necho "    From now: ${from}"\n`,
+        0o755,
+      );
+    const set = (window: unknown) =>
+      place(node.root, '/etc/sextant/settings.json', JSON.stringify({ window }));
+    beforeEach(async () => {
+      await serve('v1.33.5+k3s1');
+      set({ start: 'Sat 02:00', minutes: 180 });
+    });
+    const upgrade = () => node.run(['upgrade', '--to', 'v1.33.5+k3s1', '--window']);
+
+    test('that is open begins the trial now', () => {
+      opens('2h 59min ago');
+      const { code, out } = upgrade();
+      expect(code).toBe(0);
+      expect(out).toContain('The maintenance window is open: the trial begins once the release is');
+      expect(readFileSync(`${node.root}/analyzed`, 'utf8')).toBe(
+        'calendar|--base-time=-180 minutes|Sat 02:00|',
+      );
+      expect(node.records().wanted).toBe(2);
+      expect(node.calls().at(-1)).toBe('systemctl reboot');
+    });
+
+    test('that is closed fetches and verifies now, and leaves the trial to a timer', () => {
+      opens('20h left');
+      const { code, out } = upgrade();
+      expect(code).toBe(0);
+      expect(out).toContain('The maintenance window is closed (Sat 02:00, 180 min).');
+      expect(out).toContain('The trial begins at Sat 02:00');
+      expect(existsSync(`${node.root}${storeFile(newFile())}`)).toBe(true);
+      expect(node.records().wanted).toBeNull();
+      expect(node.calls().at(-1)).toContain('--on-calendar Sat 02:00');
+    });
+
+    test('needs one in the settings that systemd understands', () => {
+      const lines = [undefined, { start: 'Sat 02:00' }, { start: '--help', minutes: 1 }, 7].map((window) => {
+        set(window);
+        const { code, err } = upgrade();
+        expect(code).toBe(3);
+        return /error: (.+)/.exec(err)?.[1];
+      });
+      expect(lines).toEqual([
+        'upgrade: --window: the settings of this node name no maintenance window',
+        ...Array.from(
+          { length: 3 },
+          () => '/etc/sextant/settings.json: window: a start and minutes expected',
+        ),
+      ]);
+      set({ start: 'nonsense', minutes: 5 });
+      place(
+        node.root,
+        '/usr/bin/systemd-analyze',
+        '#!/bin/sh\necho "Failed to parse calendar specification \'nonsense\': Invalid argument" >&2\nexit 1\n',
+        0o755,
+      );
+      expect(upgrade()).toMatchObject({
+        code: 3,
+        err: expect.stringContaining('window: "nonsense" is not a time that systemd understands'),
+      });
+      expect(node.run(['upgrade', '--window', '--at', '03:30']).code).toBe(2);
+      expect(node.calls()).toEqual([]);
+    });
+  });
+
   test('on trial again keeps the snapshot of the trial before', async () => {
     const folder = inFolder('v1.34.1+k3s1');
     place(node.root, '/opt/sextant/snapshots/2/snapshot.json', '{}');

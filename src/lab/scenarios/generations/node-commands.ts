@@ -21,9 +21,17 @@ export const nodeCommands: Scenario = {
     const address = await servedRelease(stage, await nextRelease(stage));
     const { bootId } = await node.boot();
     await stage.prove(
-      'all programs that sextant-node needs are there; an upgrade is fetched and verified now, for a time that is set',
+      'all programs that sextant-node needs are there; an upgrade is fetched and verified now, for the maintenance window or a time that is set',
       node,
       `${SEXTANT_NODE} doctor
+window() { echo "{\\"window\\": {\\"start\\": \\"$(date -d "$1" '+%Y-%m-%d %H:%M:%S')\\", \\"minutes\\": 30}}" >/etc/sextant/settings.json; }
+window '+1 hour'
+${SEXTANT_NODE} upgrade --to ${address} --window | tee /run/sextant-lab/said
+grep -F 'The trial begins at' /run/sextant-lab/said
+systemctl stop sextant-upgrade.timer
+window '-10 minutes'
+${SEXTANT_NODE} upgrade --to ${address} --window --dry-run | tee /run/sextant-lab/said
+grep -F 'The maintenance window is open' /run/sextant-lab/said
 ${SEXTANT_NODE} upgrade --to ${address} --at "$(date -d '+${AT_SECONDS} seconds' '+%Y-%m-%d %H:%M:%S')" | tee /run/sextant-lab/said
 grep -F 'The trial begins at' /run/sextant-lab/said
 systemctl list-timers --no-pager sextant-upgrade.timer | grep -F sextant-upgrade.service`,
