@@ -1,7 +1,7 @@
 import type { Scenario } from '../types.ts';
 import { adoptedNode, SECOND, SEXTANT_NODE, untilGood } from './adopted.ts';
 import { nextRelease } from './releases.ts';
-import { readyAgain, servedRelease } from './trial.ts';
+import { readyAgain } from './trial.ts';
 
 /** Soon, but not before an emulated machine has fetched and verified the release. */
 const AT_SECONDS = 240;
@@ -17,8 +17,10 @@ export const nodeCommands: Scenario = {
   sentence:
     'what a person does with sextant-node: an upgrade at a set time, a pair pinned, the metrics read, files that nothing needs removed, and the node given back: a plain core node after a restart, the data of the cluster there',
   async run(stage) {
-    const { node, server } = await adoptedNode(stage);
-    const address = await servedRelease(stage, await nextRelease(stage));
+    const { node } = await adoptedNode(stage);
+    const next = await nextRelease(stage);
+    const { guestUrl } = await stage.serve({ next: next.folder, first: stage.lab.releaseFolder });
+    const address = `${guestUrl}/next/release.json`;
     const { bootId } = await node.boot();
     await stage.prove(
       'all programs that sextant-node needs are there; an upgrade is fetched and verified now, for the maintenance window or a time that is set',
@@ -46,7 +48,7 @@ systemctl list-timers --no-pager sextant-upgrade.timer | grep -F sextant-upgrade
 ${SEXTANT_NODE} pin ${SECOND}
 grep -x 'sextant_generation ${SECOND}' ${METRICS}/sextant.prom
 grep -x 'sextant_generation_state{state="good"} 1' ${METRICS}/sextant.prom
-code=0; said=$(${SEXTANT_NODE} upgrade --to ${server.guestUrl}/release.json 2>&1) || code=$?
+code=0; said=$(${SEXTANT_NODE} upgrade --to ${guestUrl}/first/release.json 2>&1) || code=$?
 echo "$said"
 [ $code = 8 ]
 echo "$said" | grep -F 'is pinned'
