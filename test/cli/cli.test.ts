@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../../src/support/subprocess.ts';
 import { sextant } from '../sextant.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const COMMANDS = [
   'init',
@@ -26,7 +26,6 @@ const COMMANDS = [
   'doctor',
   'completion',
 ];
-const folder = () => mkdtemp(join(tmpdir(), 'sextant-cli-'));
 const CONTROL = /[^\P{Cc}\n\t]/u;
 
 test('--help lists every command and the exit codes', () => {
@@ -79,7 +78,7 @@ describe('what a person gets wrong is one line, a hint and the documented exit c
     ['a certificate that is not there', ['key', 'show'], 7, 'release.crt: no such file or folder'],
     ['a key of no size', ['key', 'create', '--days', 'many'], 2, 'a certificate for NaN days'],
   ])('%s', async (_name, args, exit, message) => {
-    const { code, stdout, stderr } = sextant(args, { cwd: await folder() });
+    const { code, stdout, stderr } = sextant(args, { cwd: await temporaryFolder() });
     expect({ code, stdout }).toEqual({ code: exit, stdout: '' });
     expect(stderr).toMatch(/^error: .+\nhint: .+\n$/);
     expect(stderr).toContain(message);
@@ -89,14 +88,14 @@ describe('what a person gets wrong is one line, a hint and the documented exit c
 test('a slow reader gets the whole output', async () => {
   const script = 'node build/sextant.js lock --recipe recipes/lab.yaml --json | (sleep 1; cat)';
   const { stdout } = await run('sh', ['-c', script], {
-    env: { PATH: process.env.PATH ?? '', SEXTANT_CACHE: await folder() },
+    env: { PATH: process.env.PATH ?? '', SEXTANT_CACHE: await temporaryFolder() },
   });
   expect(stdout.length).toBeGreaterThan(200_000); // More than a pipe takes at a time.
   expect(JSON.parse(stdout.toString())).toMatchObject({ written: false });
 });
 
 test('all problems of a recipe are printed with file and line', async () => {
-  const there = await folder();
+  const there = await temporaryFolder();
   await writeFile(join(there, 'sextant.yaml'), 'colour: blue\ncomponents: []\n');
   const { code, stderr } = sextant(['build'], { cwd: there });
   expect(code).toBe(3);
@@ -107,7 +106,7 @@ test('all problems of a recipe are printed with file and line', async () => {
 });
 
 test('init writes a recipe that is well formed and replaces none', async () => {
-  const there = await folder();
+  const there = await temporaryFolder();
   expect(sextant(['init'], { cwd: there })).toMatchObject({ code: 0 });
   const written = await readFile(join(there, 'sextant.yaml'), 'utf8');
   expect(written).toContain('distribution:');

@@ -1,10 +1,10 @@
-import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { HookRequest, HookResult } from '../../src/hook/index.ts';
 import { packageFolder } from '../../src/support/package.ts';
 import { run } from '../../src/support/subprocess.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 /** A hook request as JSON; `files` answers addresses. */
 export type DriverRequest = Omit<HookRequest, 'answer' | 'context'> & {
@@ -54,7 +54,7 @@ export async function runDriver(
   request: DriverRequest,
   prefix: readonly string[] = DROP_ROOT,
 ): Promise<DriverOutcome> {
-  const folder = await mkdtemp(join(tmpdir(), 'sextant-driver-'));
+  const folder = await temporaryFolder();
   await chmod(folder, 0o755);
   const file = join(folder, 'request.json');
   await writeFile(file, JSON.stringify(request));

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeGpt, PRIMARY_BYTES, parseGpt } from '../../src/image/gpt.ts';
 import { readImage, verifyImage } from '../../src/image/index.ts';
 import { ROOT_OFFSET } from '../../src/image/layout.ts';
@@ -22,6 +22,7 @@ import { silent } from '../../src/support/progress.ts';
 import { dataBlocks, makeSigner, type SigningFiles, seal } from './fixture.ts';
 
 const work = mkdtempSync(join(tmpdir(), 'sextant-image-'));
+afterAll(() => rmSync(work, { recursive: true, force: true }));
 const context = { cache: work, progress: silent, signal: new AbortController().signal };
 const signers = { a: makeSigner(work, 'a'), b: makeSigner(work, 'b') };
 

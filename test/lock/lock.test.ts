@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -7,6 +6,7 @@ import { lockFileOf, lockText, readLock, staleness, writeLock } from '../../src/
 import type { Lock } from '../../src/lock/types.ts';
 import { recipeDigest } from '../../src/recipe/load.ts';
 import { recipeSchema } from '../../src/recipe/schema.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const recipe = recipeSchema.parse({
   distribution: { name: 'k3s', version: 'v1.36.3+k3s1' },
@@ -35,10 +35,8 @@ const lockOf = (urls: readonly string[]): Lock => ({
   },
 });
 
-const folder = () => mkdtemp(join(tmpdir(), 'sextant-'));
-
 test('what is written is what is read, whatever an address holds', async () => {
-  const file = join(await folder(), 'sextant.lock.json');
+  const file = join(await temporaryFolder(), 'sextant.lock.json');
   await fc.assert(
     fc.asyncProperty(fc.array(fc.string({ minLength: 1 }), { maxLength: 4 }), async (urls) => {
       await writeLock(file, lockOf(urls));
@@ -49,7 +47,7 @@ test('what is written is what is read, whatever an address holds', async () => {
 });
 
 test('the text is the same for a lock that was just made and for the one that was read from it', async () => {
-  const file = join(await folder(), 'sextant.lock.json');
+  const file = join(await temporaryFolder(), 'sextant.lock.json');
   const { tools, lockVersion, ...rest } = lockOf(['https://a/1']);
   const { go, ...others } = tools;
   const made = { tools: { ...others, go }, ...rest, lockVersion } as Lock;
@@ -68,7 +66,7 @@ test('the lock of a recipe stands next to it', () => {
 });
 
 test('no lock is undefined; a damaged or newer one is an error that names the file', async () => {
-  const file = join(await folder(), 'sextant.lock.json');
+  const file = join(await temporaryFolder(), 'sextant.lock.json');
   expect(await readLock(file)).toBeUndefined();
   await writeLock(file, lockOf(['https://a/1']));
   const text = await readFile(file, 'utf8');

@@ -1,8 +1,8 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { hasStandins, loadRecipe, parseRecipe, recipeDigest } from '../../src/recipe/load.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const minimal = `distribution: {name: k3s, version: v1.36.3+k3s1}
 components:
@@ -103,7 +103,7 @@ test('a stand-in anywhere marks the whole recipe', () => {
 });
 
 test('a missing recipe file and a wrong one end in one error that names the file', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'sextant-'));
+  const folder = await temporaryFolder();
   await expect(loadRecipe(join(folder, 'none.yaml'))).rejects.toMatchObject({
     code: 'input',
     message: expect.stringContaining('none.yaml'),

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checksumsText, verifyChecksums } from '../../src/release/checksums.ts';
 import { sha256 } from '../../src/support/files.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 async function release(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'sextant-'));
+  const folder = await temporaryFolder();
   const files = { 'b.raw': 'image', 'activation.yaml': '#cloud-config\n' };
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   const digests = Object.fromEntries(Object.entries(files).map(([name, text]) => [name, sha256(text)]));

@@ -1,11 +1,11 @@
-import { mkdtemp, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { LockedBlob } from '../../src/lock/types.ts';
 import { recipeSchema } from '../../src/recipe/schema.ts';
 import { hookAnswers, sameAddress } from '../../src/release/hook-answers.ts';
 import type { BlobStore } from '../../src/sources/types.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const recipe = recipeSchema.parse({
   distribution: { name: 'k3s', version: 'v1.36.3+k3s1' },
@@ -23,7 +23,7 @@ const locked: LockedBlob = { url: 'https://example.org/v1%2Bk3s1/sums', size: 1,
 const store = { fetch: async ({ sha256 }: LockedBlob) => `/blobs/${sha256}` } as unknown as BlobStore;
 
 async function answers(extra: object = {}, files = ['install.sh']) {
-  const folder = await mkdtemp(join(tmpdir(), 'sextant-'));
+  const folder = await temporaryFolder();
   for (const name of files) await writeFile(join(folder, name), 'x');
   const answer = hookAnswers({
     recipe,

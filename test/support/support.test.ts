@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -9,8 +8,7 @@ import { canonicalJson, withTemporaryFolder, writeFileAtomically } from '../../s
 import { fill } from '../../src/support/fill.ts';
 import { bytesText } from '../../src/support/progress.ts';
 import { run, shellText } from '../../src/support/subprocess.ts';
-
-const folder = () => mkdtemp(join(tmpdir(), 'sextant-'));
+import { temporaryFolder } from '../temporary-folder.ts';
 
 test('a program gets a fixed environment, not the caller’s', async () => {
   process.env.SEXTANT_TEST_LEAK = 'yes';
@@ -72,7 +70,7 @@ test('a command reads back through a shell as its own words', async () => {
 });
 
 test('an atomic write leaves the whole file with its mode whatever the umask, and nothing else', async () => {
-  const there = await folder();
+  const there = await temporaryFolder();
   const before = process.umask(0o077);
   await writeFileAtomically(join(there, 'sub/file'), 'text', 0o644).finally(() => process.umask(before));
   expect(await readFile(join(there, 'sub/file'), 'utf8')).toBe('text');
@@ -81,7 +79,7 @@ test('an atomic write leaves the whole file with its mode whatever the umask, an
 });
 
 test('a temporary folder is gone afterwards, also after an error', async () => {
-  const there = await folder();
+  const there = await temporaryFolder();
   await expect(
     withTemporaryFolder(join(there, 'dist'), async () => {
       expect(await readdir(there)).toHaveLength(1);
