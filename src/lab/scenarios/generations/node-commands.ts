@@ -42,7 +42,7 @@ systemctl list-timers --no-pager sextant-upgrade.timer | grep -F sextant-upgrade
     await readyAgain(stage, node);
     await stage.prove('at that time it went on trial, by a restart, and is good', node, untilGood(SECOND));
     await stage.prove(
-      'pinned, no upgrade replaces it; the metrics say what runs; what nothing needs is removed, and nothing else',
+      'pinned, no upgrade replaces it; the metrics say what runs; what nothing needs is removed, a pinned pair stays',
       node,
       `mkdir -p ${METRICS}
 ${SEXTANT_NODE} pin ${SECOND}
@@ -56,10 +56,14 @@ ${SEXTANT_NODE} unpin ${SECOND}
 before=$(ls /var/lib/kairos/extensions/sextant)
 mkdir ${UNNEEDED}
 echo x >${UNNEEDED}/${stage.extensionName}.sysext.raw
+${SEXTANT_NODE} pin 1
 ${SEXTANT_NODE} gc --dry-run | grep -F 'would remove: ${UNNEEDED} '
 [ -e ${UNNEEDED} ]
 ${SEXTANT_NODE} gc
-[ "$(ls /var/lib/kairos/extensions/sextant)" = "$before" ]`,
+[ "$(ls /var/lib/kairos/extensions/sextant)" = "$before" ]
+${SEXTANT_NODE} unpin 1
+${SEXTANT_NODE} gc
+[ "$(ls /var/lib/kairos/extensions/sextant)" = ${next.release.images[0]?.sha256} ]`,
     );
     await stage.prove(
       'retired: Kubernetes stops, the extension is gone, and the file that would bring it back is named',
