@@ -1,6 +1,7 @@
 import type { Command } from '../cli/command.ts';
 import { act } from '../effects/actions.ts';
 import { carryOut } from '../effects/execute.ts';
+import { lostLinks, removeLostLinks } from '../effects/lost-links.ts';
 import { publish } from '../events/publish.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
@@ -36,7 +37,9 @@ export const retire: Command = {
     const why = exclusively(host, 60, () => {
       const { records, observation } = openSession(host);
       const decision = model.retire(records, observation);
+      const lost = lostLinks(host);
       carryOut(host, decision, act);
+      removeLostLinks(host, lost);
       publish(host, records, decision.records, false);
       removeOwn(host);
       return decision.why;

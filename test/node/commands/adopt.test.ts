@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, symlinkSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, unlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { storeFile, storeLink } from '../../../src/node/model/paths.ts';
@@ -172,6 +173,34 @@ test('every refusal to adopt or retire is one line and a hint', () => {
   refused('a second time', ['adopt']);
   refused('retire without --yes', ['retire']);
   expectGolden(lines.join(''), 'test/node/golden/adopt-refusals.txt');
+});
+
+test('retire takes away the links that enabled what the extension carried, and no others', () => {
+  node.activated(image.bytes, image.rootHash);
+  expect(node.run(['adopt']).code).toBe(0);
+  const link = (path: string, target: string) => {
+    mkdirSync(dirname(`${node.root}${path}`), { recursive: true });
+    symlinkSync(`${node.root}${target}`, `${node.root}${path}`);
+  };
+  place(node.root, '/usr/lib/systemd/system/k3s.service', '');
+  place(node.root, '/usr/lib/systemd/system/sshd.service', '');
+  place(node.root, '/usr/lib/kairos/providers/agent-provider-kairos', '');
+  const units = '/etc/systemd/system/multi-user.target.wants';
+  link(`${units}/k3s.service`, '/usr/lib/systemd/system/k3s.service');
+  link(`${units}/sshd.service`, '/usr/lib/systemd/system/sshd.service');
+  link(`${units}/gone.service`, '/usr/lib/systemd/system/gone.service');
+  link(
+    '/usr/local/system/providers/agent-provider-kairos',
+    '/usr/lib/kairos/providers/agent-provider-kairos',
+  );
+  // What the extension carried is gone with it.
+  const systemctl = readFileSync(`${node.root}/usr/bin/systemctl`, 'utf8');
+  const gone =
+    '"$ROOT/usr/lib/systemd/system/k3s.service" "$ROOT/usr/lib/kairos/providers/agent-provider-kairos"';
+  place(node.root, '/usr/bin/systemctl', `${systemctl}[ "$1" != restart ] || rm -f ${gone}\n`, 0o755);
+  expect(node.run(['retire', '--yes']).code).toBe(0);
+  expect(node.host.list(units)).toEqual(['gone.service', 'sshd.service']);
+  expect(node.host.list('/usr/local/system/providers')).toEqual([]);
 });
 
 test('retire takes the extension out, forgets, and names the activation that would bring it back', () => {

@@ -86,6 +86,8 @@ no command -v k3s
 [ -z "$(dmsetup ls --target verity | grep -v 'No devices')" ]
 [ ! -e ${SEXTANT_NODE} ]
 [ ! -e /run/sextant ]
+[ ! -L /usr/local/system/providers/agent-provider-kairos ]
+[ -z "$(find /etc/systemd/system -xtype l)" ]
 no sh -c "systemctl list-units --all --plain --no-legend | grep -E 'k3s|sextant-(activate|damaged|watch)'"
 [ -d /var/lib/rancher/k3s/server ]`,
     );
