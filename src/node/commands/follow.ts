@@ -143,7 +143,7 @@ function requireRest({ host, records, observation }: Session): void {
   const better = records.generations.some(({ state }) => state === 'good');
   if (runs && isOpen(runs) && better)
     throw new Failure('busy', `${title(runs)} is on trial; the activation file's release is next`);
-  if (isGood && clusterVersion(host) === null && uptime(host) < records.settings.patienceSeconds)
+  if (isGood && clusterVersion(host) === null && host.uptime() < records.settings.patienceSeconds)
     throw new Failure('busy', "the activation file's release is next, once the API server answers");
 }
 
@@ -152,11 +152,6 @@ function requireWindow({ host, records }: Session): void {
   const window = maintenanceWindow(host);
   if (window === undefined || running(records)?.state !== 'good' || windowIsOpen(host, window)) return;
   throw new Failure('busy', `the activation file's release waits for ${windowText(window)}`);
-}
-
-/** Seconds since the kernel started (proc_uptime(5)). */
-function uptime(host: Host): number {
-  return Number(host.readText('/proc/uptime')?.split(' ', 1)[0] ?? 0);
 }
 
 function goBack(host: Host, { id }: Generation): void {

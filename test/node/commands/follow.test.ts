@@ -13,6 +13,8 @@ let old: RealImage;
 let fresh: RealImage;
 let node: FakeNode;
 let now: ExtensionFile;
+/** Seconds since the node started. */
+let uptime: number;
 beforeAll(async () => {
   server = await startWorkerServer();
   [old, fresh] = await realImages();
@@ -24,7 +26,7 @@ beforeEach(async () => {
   kubernetesRuns(node.root);
   node.adopted(now);
   place(node.root, FOLLOWED, `${now.sha256}\n`);
-  place(node.root, '/proc/uptime', '5000.12 9000.00\n');
+  uptime = 5000;
   await server.on('/new/image%2B1.raw', { body: fresh.bytes });
 });
 afterEach(() => node.remove());
@@ -47,7 +49,8 @@ const newFile = (): ExtensionFile => ({
   rootHash: fresh.rootHash,
   size: fresh.bytes.length,
 });
-const follow = (env: Readonly<Record<string, string>> = wish()) => node.run(['follow'], undefined, env);
+const follow = (env: Readonly<Record<string, string>> = wish()) =>
+  node.run(['follow'], (host) => ({ ...host, uptime: () => uptime }), env);
 const settled = () => readFileSync(`${node.root}${FOLLOWED}`, 'utf8').trim();
 const nothingHappened = () => expect(node.calls()).toEqual([]);
 
@@ -154,7 +157,7 @@ describe('what is not the moment', () => {
   });
 
   test('Kubernetes that is still coming up, but not for ever', () => {
-    place(node.root, '/proc/uptime', '40.00 60.00\n');
+    uptime = 40;
     waits('once the API server answers');
   });
 
@@ -227,7 +230,7 @@ test('a first generation that never got Ready is replaced at once', () => {
   const records = node.records();
   const [first] = records.generations as [Generation];
   node.write({ ...records, wanted: 1, generations: [{ ...first, state: 'trying', turn: 0 }] });
-  place(node.root, '/proc/uptime', '40.00 60.00\n');
+  uptime = 40;
   expect(follow().code).toBe(0);
   expect(node.records().wanted).toBe(node.records().generations.at(-1)?.id);
   expect(node.calls().at(-1)).toBe('systemctl reboot');
