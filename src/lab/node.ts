@@ -187,20 +187,35 @@ function labNode(
     async restart() {
       const { bootId } = await limited(channel.greeting(), BOOT_SECONDS, 'the boot until the node answers');
       const asked = await limited(
-        channel.run('systemctl --no-block reboot').catch(() => undefined), // Gone before it could answer.
+        channel.run(orderly('reboot')).catch(() => undefined), // Gone before it could answer.
         BOOT_SECONDS,
         'the shutdown',
       );
       if (asked !== undefined && asked.code !== 0)
-        throw new SextantError('tool', `${name}: the restart was refused`, { details: asked.output });
+        throw new SextantError('tool', `${name}: the restart was refused for a minute`, {
+          details: asked.output.trimEnd().split('\n').slice(-15).join('\n'),
+        });
       await limited(channel.bootAfter(bootId), BOOT_SECONDS, 'the restart');
     },
     async powerOff() {
       if (machine.isRunning()) {
-        void channel.run('systemctl --no-block poweroff').catch(() => {});
+        void channel.run(orderly('poweroff')).catch(() => {});
         await limited(machine.ended, 300, 'the shutdown');
       }
       await stop();
     },
   };
+}
+
+/**
+ * As an operator would: where it is refused, again. While Kairos runs its stage reconcile (five minutes after a boot, then hourly) an
+ * inhibitor lock is held, which since systemd 257 stops root as well.
+ */
+function orderly(verb: 'reboot' | 'poweroff'): string {
+  return `for again in $(seq 30); do
+  systemctl --no-block ${verb} && exit 0
+  sleep 2
+done
+systemd-inhibit --list --no-pager
+exit 1`;
 }

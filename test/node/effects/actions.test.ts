@@ -32,6 +32,38 @@ describe('reboot', () => {
     expect(host.ran).toEqual(['systemctl reboot']);
   });
 
+  /** logind of systemd 257 without polkit, while a lock is held: so many times. */
+  const heldBack = (times: number) => {
+    const host = fakeNode();
+    let asked = 0;
+    host.programs.set('systemctl', ([verb]) =>
+      verb === 'reboot' && asked++ < times
+        ? { code: 1, stderr: 'Call to Reboot failed: Access denied\n' }
+        : {},
+    );
+    return host;
+  };
+
+  test('waits for an inhibitor lock, such as that of the stage reconcile, to be given back', () => {
+    const host = heldBack(3);
+    const before = host.clock;
+    act(host, { name: 'reboot', why: 'test' });
+    expect(host.ran).toEqual(Array(4).fill('systemctl reboot'));
+    expect(host.clock - before).toBe(15);
+    expect(host.said.err).toBe(
+      'sextant: systemctl failed with exit code 1: Call to Reboot failed: Access denied; waiting up to 120 s for who holds it back (systemd-inhibit --list says who)\n',
+    );
+  });
+
+  test('passes by one that is held for longer, still in order', () => {
+    const host = heldBack(Number.POSITIVE_INFINITY);
+    const before = host.clock;
+    act(host, { name: 'reboot', why: 'test' });
+    expect(host.ran.at(-1)).toBe('systemctl start --no-block --job-mode=replace-irreversibly reboot.target');
+    expect(host.clock - before).toBe(120);
+    expect(host.said.err).toContain('restarting in spite of it');
+  });
+
   test('is immediate in the initramfs stage, which systemctl takes for a chroot', () => {
     const host = fakeNode({ initramfs: true });
     const environments: unknown[] = [];

@@ -7,7 +7,7 @@ import { readyAgain, restartBy, servedRelease, upgradeByRestart } from './trial.
 export const workingExtension: Scenario = {
   name: 'working-extension',
   sentence:
-    'an extension upgrade that works: on trial by a restart, good once Kubernetes has been healthy for the set time; `rollback` goes back to the pair before it',
+    'an extension upgrade that works: on trial by a restart, good once Kubernetes has been healthy for the set time; `rollback` goes back to the pair before it, also while somebody holds a restart back',
   async run(stage) {
     const { node } = await adoptedNode(stage);
     const next = await nextRelease(stage);
@@ -31,11 +31,18 @@ api "/api/v1/nodes/$(hostname | tr A-Z a-z)" | jq -e '.metadata.labels["sextant/
 journalctl -b MESSAGE_ID=4ddc7c7052a94b79520a5437e93aff08 -o cat --no-pager | grep -F 'generation ${SECOND}'
 /opt/sextant/bin/sextant-node status`,
     );
+    await stage.prove(
+      'somebody holds an inhibitor lock: the node refuses a restart',
+      node,
+      `systemd-run --quiet systemd-inhibit --what=shutdown --why=lab sleep infinity
+until systemd-inhibit --list --no-pager | grep -F lab; do sleep 1; done
+if systemctl reboot; then exit 1; fi`,
+    );
     await restartBy(stage, node, 'rollback');
     await readyAgain(stage, node);
     await stage.verdict(
       node,
-      'rolled back: the pair before is Ready and good without a trial, the newer one is superseded and kept',
+      'rolled back, in spite of the lock: the pair before is Ready and good without a trial, the newer one is superseded and kept',
       `${SEXTANT_SAYS}
 ${readyChecks(stage)}
 [ "$(sextant_says '.running | "\\(.id) \\(.state) \\(.kubernetes)"')" = '1 good ${stage.lab.release.version}' ]
