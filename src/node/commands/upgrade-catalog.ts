@@ -2,6 +2,7 @@ import { type Choice, chooseRelease, isMinor, tooOld } from '../catalog/choose.t
 import type { ListedRelease } from '../catalog/parse.ts';
 import { listedPlace, mirroredPlace } from '../catalog/place.ts';
 import { readCatalog, type TrustedCatalog } from '../catalog/read.ts';
+import { rememberCatalog } from '../catalog/seen.ts';
 import { type CatalogSettings, catalogSettings } from '../catalog/settings.ts';
 import type { ReleasePlace } from '../download/address.ts';
 import { architectureOf } from '../download/machine.ts';
@@ -25,12 +26,18 @@ export interface ListedChoice {
 
 /**
  * Asks the catalog of the settings, where there is one and `to` is a version, a minor version or nothing. Undefined where the catalog has no
- * say: an address or a path was named, or none is set. Remembers nothing. Throws what `readCatalog` and `chooseRelease` throw.
+ * say: an address or a path was named, or none is set. With `remember` the catalog counts as seen, also where nothing of it can be chosen: what it
+ * withdrew is not taken out of an older one. Throws what `readCatalog` and `chooseRelease` throw.
  */
 export function chooseListed(
   session: Session,
   from: Generation,
-  wish: { readonly to: string | undefined; readonly cluster: string | undefined; readonly again: boolean },
+  wish: {
+    readonly to: string | undefined;
+    readonly cluster: string | undefined;
+    readonly again: boolean;
+    readonly remember: boolean;
+  },
 ): ListedChoice | undefined {
   const { host } = session;
   const { to } = wish;
@@ -45,6 +52,7 @@ export function chooseListed(
     );
   }
   const catalog = readCatalog(host, settings);
+  if (wish.remember) rememberCatalog(host, catalog.address, catalog.seen);
   const node = { systemd: systemdVersion(host), kairos: kairosVersion(host) };
   const choice = chooseRelease(
     catalog,

@@ -1,4 +1,3 @@
-import { rememberCatalog } from '../catalog/seen.ts';
 import type { Command, Invocation } from '../cli/command.ts';
 import { requireRoom } from '../download/obtain.ts';
 import { Failure } from '../failure.ts';
@@ -50,9 +49,9 @@ export const upgrade: Command = {
     const session = openSession(host);
     const [to, cluster] = [options.get('to'), options.get('cluster-version')];
     const again = options.has('again');
-    const listed = chooseListed(session, replaced(session.records), { to, cluster, again });
+    const remember = !options.has('dry-run');
+    const listed = chooseListed(session, replaced(session.records), { to, cluster, again, remember });
     if (listed) host.out(listed.text);
-    if (listed && !options.has('dry-run')) rememberCatalog(host, listed.catalog.address, listed.catalog.seen);
     if (listed?.release === null) return 0;
     const plan = planUpgrade(session, {
       to,

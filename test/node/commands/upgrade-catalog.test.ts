@@ -240,6 +240,19 @@ describe('upgrade with a catalog', () => {
     });
   });
 
+  test('one that withdrew what was asked for counts as seen: an older one that still has it is refused', async () => {
+    await serve(2, [real('v1.33.9+k3s1', { yanked: 'breaks IPv6' })]);
+    trusting();
+    expect(node.run(['upgrade', '--to', 'v1.33.9+k3s1', '--dry-run']).code).toBe(8);
+    expect(existsSync(`${node.root}${MEMORY}`)).toBe(false);
+    expect(node.run(['upgrade', '--to', 'v1.33.9+k3s1']).code).toBe(8);
+    await serve(1, [real('v1.33.9+k3s1')]);
+    expect(node.run(['upgrade', '--to', 'v1.33.9+k3s1'])).toMatchObject({
+      code: 4,
+      err: expect.stringContaining('has serial 1, this node has seen 2: it is an old catalog'),
+    });
+  });
+
   test('a node too old for a release that is named is told so', async () => {
     await serve(1, [real('v1.33.9+k3s1', { systemd: 300 })]);
     trusting();
