@@ -73,7 +73,9 @@ function localPaths(recipe: Recipe): string[] {
     if (source.type !== 'go-module') return [];
     return [...(source.directory === undefined ? [] : [source.directory]), ...Object.values(source.overlay)];
   });
-  return [...new Set([...paths, ...(recipe.signing === undefined ? [] : [recipe.signing.certificate])])];
+  const { signing } = recipe;
+  const certificates = signing === undefined ? [] : [signing.certificate, ...signing.alsoTrust];
+  return [...new Set([...paths, ...certificates])];
 }
 
 /** The recipe's text with these mirrors instead of its own, its comments kept. */
