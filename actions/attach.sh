@@ -29,7 +29,7 @@ while IFS=$'\t' read -r id folder; do
   for file in "$folder"/*; do
     name=$(basename "$file")
     case $name in
-    activation.yaml | release.json | SHA256SUMS*)
+    activation.yaml | release.json | SHA256SUMS* | provenance.*)
       if [ "$count" -gt 1 ]; then name=$id-$name; fi
       ;;
     esac

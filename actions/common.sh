@@ -38,6 +38,19 @@ write_key() {
   unset SIGNING_KEY
 }
 
+# Gives `sextant publish` the login that CI has for the registry, in a file that only this user can read, for as long as this run takes; the
+# machine's own logins stay beside it.
+registry_login() {
+  [ -n "${REGISTRY_PASSWORD:-}" ] || return 0
+  case ${PUBLISH:-} in oci://*) ;; *) return 0 ;; esac
+  : "${REGISTRY_USER:?REGISTRY_PASSWORD is set: whose is it}"
+  local own=${DOCKER_CONFIG:-${HOME:-/nonexistent}/.docker}
+  mkdir -m 700 "$scratch/docker"
+  (umask 077 && facts login "$PUBLISH" "$own/config.json" >"$scratch/docker/config.json")
+  export DOCKER_CONFIG=$scratch/docker
+  unset REGISTRY_PASSWORD
+}
+
 # Commits as the pipeline, whoever's machine it is.
 commit() {
   git -c user.name="${GIT_NAME:-sextant}" -c user.email="${GIT_EMAIL:-sextant@users.noreply.invalid}" \

@@ -2,11 +2,14 @@
 //   folders REPORT          folders of the releases that are there
 //   ids REPORT              id, folder
 //   pairs BEFORE AFTER      id, architecture, image before, image after: of releases that both reports have
-import { readFileSync } from 'node:fs';
+//   registry REPORT         oci://REPOSITORY:TAG of what `sextant publish oci://... --json` wrote: the release, all architectures
+//   login TARGET FILE       FILE as docker's config.json, with REGISTRY_USER and REGISTRY_PASSWORD for the registry of TARGET besides
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const [command, ...files] = process.argv.slice(2);
-const reports = files.map((file) => JSON.parse(readFileSync(file, 'utf8')).releases);
+const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
+const reports = ['folders', 'ids', 'pairs'].includes(command) ? files.map((file) => read(file).releases) : [];
 const there = (report) =>
   report.filter(({ state, folder }) => folder !== null && (state === 'built' || state === 'present'));
 const lines = [];
@@ -23,5 +26,17 @@ else if (command === 'pairs') {
       }
     }
   }
+} else if (command === 'registry') {
+  const { repository, tags } = read(files[0]);
+  const { tag } = tags.find(({ what, form }) => what === 'index' && form === 'raw');
+  lines.push(`oci://${repository}:${tag}`);
+} else if (command === 'login') {
+  const [target, file] = files;
+  const own = existsSync(file) ? read(file) : {};
+  const host = target.replace(/^oci:\/\//, '').split('/')[0];
+  const { REGISTRY_USER: user, REGISTRY_PASSWORD: password } = process.env;
+  const { [host]: _helper, ...credHelpers } = own.credHelpers ?? {};
+  const auth = Buffer.from(`${user}:${password}`).toString('base64');
+  lines.push(JSON.stringify({ ...own, credHelpers, auths: { ...own.auths, [host]: { auth } } }));
 } else throw new Error(`facts.mjs: no command ${command}`);
 process.stdout.write(lines.map((line) => `${line}\n`).join(''));

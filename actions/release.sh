@@ -6,6 +6,7 @@
 #   PUBLISH           where each release goes: a target of `sextant publish`; nowhere when empty. {id} and {release} (DISTRIBUTION-VERSION)
 #                     are filled in
 #   PUBLISHED         where published releases are looked for (default: each release's own address)
+#   REGISTRY_USER, REGISTRY_PASSWORD  login for the registry of PUBLISH; without them the machine's own is used
 #   CATALOG           folder of the catalog, made when missing; none when empty
 #   SITE              folder that the hub page is rendered into; none when empty
 #   SIGNING_KEY       the private key itself, from the CI's secrets; SIGNING_KEY_FILE is where the recipe looks for it
@@ -17,6 +18,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 OUTPUT=${OUTPUT:-dist}
 write_key
+registry_login
 
 report=$scratch/report.json
 code=0
@@ -35,12 +37,19 @@ replacing=()
 if [ "${REPLACE:-no}" = yes ]; then replacing=(--replace); fi
 
 while IFS=$'\t' read -r id folder; do
+  place=()
   if [ -n "${PUBLISH:-}" ]; then
     target=${PUBLISH//\{id\}/$id}
     target=${target//\{release\}/$(basename "$folder")}
-    sextant publish "$target" "$folder" "${replacing[@]}"
+    sextant publish "$target" "$folder" "${replacing[@]}" --json >"$scratch/published.json"
+    case $target in
+    # Nodes find it in the registry, and Kairos by the artifacts' digests.
+    oci://*) place=(--address "$(facts registry "$scratch/published.json")" --published "$scratch/published.json") ;;
+    esac
   fi
-  if [ -n "${CATALOG:-}" ]; then sextant catalog add "$CATALOG" "$folder" "${signing[@]}" "${replacing[@]}"; fi
+  if [ -n "${CATALOG:-}" ]; then
+    sextant catalog add "$CATALOG" "$folder" "${place[@]}" "${signing[@]}" "${replacing[@]}"
+  fi
 done < <(facts ids "$report")
 
 if [ -n "${SITE:-}" ]; then

@@ -40,7 +40,8 @@ diffs() {
   mkdir "$report"
   build() {
     local code=0
-    sextant release --recipe "$1" --output "$2" --no-published --memory "${MEMORY:-8G}" --json >"$3" || code=$?
+    # The key is not for a job that reads what upstream wrote; unsigned, both differ by nothing but what is new.
+    sextant release --recipe "$1" --output "$2" --no-published --unsigned --memory "${MEMORY:-8G}" --json >"$3" || code=$?
     [ "$code" -eq 0 ] || [ "$code" -eq 8 ]
   }
   if ! build "$old/$RECIPE" "$scratch/old" "$report/old.json"; then

@@ -97,6 +97,7 @@ export function commands(signal: AbortSignal): Command[] {
         "folder or address of published releases, DISTRIBUTION-VERSION below it (default: each release's url)",
       )
       .option('--no-published', 'build what is published already, too')
+      .option('--unsigned', "without the recipe's signature: to compare, where the key is not")
       .option('--url <address>', "folder address that they will be served from, instead of the recipe's")
       .option(
         '--component-version <component=version...>',

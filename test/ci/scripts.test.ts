@@ -70,7 +70,11 @@ test('release.sh publishes what stands, adds it to the catalog, renders the page
     ['k3s-1.34', 'failed', ''],
     ['k0s-stable', 'present', 'dist/k0s-v1.36.3+k0s.0'],
   );
-  const failing = recorder(log, { release: rows }).concat(
+  const published = JSON.stringify({
+    repository: 'registry.example.org/k8s/a',
+    tags: [{ tag: 'v1', what: 'index', form: 'raw' }],
+  });
+  const failing = recorder(log, { release: rows, publish: published }).concat(
     "if (args[0] === 'release') process.exitCode = 8;\n",
   );
   await programs(bin, { sextant: failing });
@@ -79,7 +83,7 @@ test('release.sh publishes what stands, adds it to the catalog, renders the page
     env: {
       PUBLISH: 'oci://registry.example.org/k8s/{release}',
       CATALOG: 'pages/catalog',
-      SITE: 'pages',
+      SITE: 'pages/hub',
       JOBS: '2',
       MEMORY: '8G',
       PUBLISHED: 'https://example.org/k8s',
@@ -88,13 +92,15 @@ test('release.sh publishes what stands, adds it to the catalog, renders the page
     },
   });
   expect(ended.code, ended.stderr).toBe(8);
-  expect((await expectAllParse()).map((args) => args.join(' '))).toEqual([
+  expect(
+    (await expectAllParse()).map((args) => args.join(' ').replace(/\S+(?=\/published\.json)/, 'SCRATCH')),
+  ).toEqual([
     'release --recipe sextant.yaml --output dist --json --published https://example.org/k8s --jobs 2 --memory 8G',
-    'publish oci://registry.example.org/k8s/k3s-v1.36.3+k3s1 dist/k3s-v1.36.3+k3s1 --replace',
-    'catalog add pages/catalog dist/k3s-v1.36.3+k3s1 --key catalog.key --replace',
-    'publish oci://registry.example.org/k8s/k0s-v1.36.3+k0s.0 dist/k0s-v1.36.3+k0s.0 --replace',
-    'catalog add pages/catalog dist/k0s-v1.36.3+k0s.0 --key catalog.key --replace',
-    'site pages/catalog --output pages',
+    'publish oci://registry.example.org/k8s/k3s-v1.36.3+k3s1 dist/k3s-v1.36.3+k3s1 --replace --json',
+    'catalog add pages/catalog dist/k3s-v1.36.3+k3s1 --address oci://registry.example.org/k8s/a:v1 --published SCRATCH/published.json --key catalog.key --replace',
+    'publish oci://registry.example.org/k8s/k0s-v1.36.3+k0s.0 dist/k0s-v1.36.3+k0s.0 --replace --json',
+    'catalog add pages/catalog dist/k0s-v1.36.3+k0s.0 --address oci://registry.example.org/k8s/a:v1 --published SCRATCH/published.json --key catalog.key --replace',
+    'site pages/catalog --output pages/hub',
   ]);
 });
 
@@ -204,4 +210,41 @@ test('setup.sh makes a launcher and puts it on the PATH of the steps that follow
   expect(ended.code, ended.stderr).toBe(0);
   const launcher = join((await readFile(path, 'utf8')).trim(), 'sextant');
   expect((await stat(launcher)).mode & 0o111).not.toBe(0);
+});
+
+test('attach.sh takes several releases: what each of them has gets its id, and nothing is lost', async () => {
+  const names = ['k3s-1.36', 'k3s-1.35'];
+  for (const name of names) {
+    const at = join(work, name);
+    await mkdir(at);
+    for (const file of ['activation.yaml', 'provenance.intoto.json', 'release.json', 'SHA256SUMS'])
+      await writeFile(join(at, file), `${file} of ${name}`);
+    for (const file of [`${name}.raw`, `${name}.spdx.json`]) await writeFile(join(at, file), file);
+  }
+  await programs(bin, {
+    sextant: recorder(log, {
+      release: report(['k3s-1.36', 'built', 'k3s-1.36'], ['k3s-1.35', 'built', 'k3s-1.35']),
+    }),
+    gh: recorder(log),
+  });
+  const ended = await script('attach.sh', work, {
+    bin,
+    env: { TAG: 'v1', GITHUB_REPOSITORY: 'acme/k8s', GH_TOKEN: 'token' },
+  });
+  expect(ended.code, ended.stderr).toBe(0);
+  const uploads = (await recorded(log)).filter(({ args }) => args[0] === 'release' && args[1] === 'upload');
+  const files = uploads.map(({ args }) =>
+    args.flatMap((arg) => (arg.startsWith('/') ? [arg.slice(arg.lastIndexOf('/') + 1)] : [])).sort(),
+  );
+  expect(files[0]).toEqual(['k3s-1.35.raw', 'k3s-1.36.raw']);
+  expect(files[1]).toEqual(
+    names
+      .flatMap((name) => [
+        ...['activation.yaml', 'provenance.intoto.json', 'release.json', 'SHA256SUMS'].map(
+          (file) => `${name}-${file}`,
+        ),
+        `${name}.spdx.json`,
+      ])
+      .sort(),
+  );
 });

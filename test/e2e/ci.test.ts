@@ -19,6 +19,7 @@ import {
   script,
 } from '../ci/stand-ins.ts';
 import { buildPlugin } from '../hook/hooks.ts';
+import { startFakeRegistry } from '../release/registry/fake-registry.ts';
 import { startSextant } from '../sextant.ts';
 import { type GitHub, startGitHub } from '../sources/github.ts';
 import { makeCache, makeSmallRecipe } from './small-recipe.ts';
@@ -188,6 +189,90 @@ async function api(
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   return server;
+}
+
+test('a recipe that signs: the text has the diff though the job has no key', async () => {
+  const { work, bin, log } = await place();
+  const key = await signs(work);
+  git(work, 'commit', '--quiet', '--all', '--message', 'sign');
+  expect(key).toContain('PRIVATE KEY');
+  github.release('k3s-io/k3s', 'v1.36.9+k3s1', {});
+  const ended = await script('watch.sh', work, { bin, env: env() });
+  expect(ended.code, ended.stderr).toBe(0);
+  const created = named(await recorded(log), 'pr create');
+  expect(created?.body).toContain('<code>sextant diff</code>: k3s-1.36');
+  expect(created?.body).not.toContain('do not build');
+});
+
+test('what is merged: signed, in a registry by the login of CI, in the catalog where Kairos and nodes find it, and on the hub page; the same again', async () => {
+  const { work, remote, bin } = await place();
+  const key = await signs(work);
+  const lock: Lock = JSON.parse(await readFile(join(work, 'sextant.lock.json'), 'utf8'));
+  const { version } = lock.distribution;
+  const tag = version.replace('+', '-');
+  const registry = await startFakeRegistry();
+  registry.guard({ seconds: 300, now: Date.now, login: 'ci:secret of ci' });
+  // The steps of the workflow, with its values.
+  const run = async () => {
+    const pages = { SITE: 'pages', PAGES_BRANCH: 'gh-pages', REMOTE: remote };
+    const steps = [
+      await script('pages.sh', work, { bin, env: pages, args: ['fetch'] }),
+      await script('release.sh', work, {
+        bin,
+        env: env({
+          PUBLISH: `oci://${registry.host}/acme/k8s`,
+          CATALOG: 'pages/catalog',
+          SITE: 'pages/hub',
+          SIGNING_KEY: key,
+          SIGNING_KEY_FILE: 'release.key',
+          REGISTRY_USER: 'ci',
+          REGISTRY_PASSWORD: 'secret of ci',
+        }),
+      }),
+      await script('pages.sh', work, { bin, env: pages, args: ['push'] }),
+    ];
+    for (const { code, stderr, stdout } of steps) {
+      expect(code, stderr).toBe(0);
+      expect(stderr + stdout).not.toContain('secret of ci');
+    }
+  };
+  const onPages = (path: string) => git(remote, 'show', `gh-pages:${path}`);
+  try {
+    await run();
+    const host = registry.host;
+    const { serial, releases } = JSON.parse(onPages('catalog/sextant-catalog.json'));
+    expect(releases).toMatchObject([{ version, address: `oci://${host}/acme/k8s:${tag}` }]);
+    expect([...registry.tags.keys()].some((each) => each.endsWith(tag))).toBe(true);
+    expect(onPages('catalog/sextant-catalog.json.sig')).not.toBe('');
+    expect(onPages('catalog/releases.json')).toMatch(
+      new RegExp(`"oci": ?"${host}/acme/k8s@sha256:[0-9a-f]{64}"`),
+    );
+    expect(onPages('hub/index.html')).toContain(version);
+    // Another machine, with nothing but the checkout and its key.
+    for (const left of ['pages', 'dist']) await rm(join(work, left), { recursive: true });
+    await run();
+    expect(JSON.parse(onPages('catalog/sextant-catalog.json'))).toMatchObject({ serial, releases });
+    expect(onPages('hub/index.html')).toContain(version);
+  } finally {
+    await registry.close();
+  }
+  expect((await readdir(work)).filter((name) => /sextant-ci|release\.key/.test(name))).toEqual([]);
+});
+
+/** Makes the recipe one that signs: its certificate is in the checkout; the key, which is not, is returned. */
+async function signs(work: string): Promise<string> {
+  const made = await startSextant(['key', 'create', 'release'], { cwd: work }).ended;
+  expect(made.code, made.stderr).toBe(0);
+  const key = await readFile(join(work, 'release.key'), 'utf8');
+  await rm(join(work, 'release.key'));
+  const file = join(work, 'sextant.yaml');
+  const recipe = parse(await readFile(file, 'utf8'));
+  await writeFile(
+    file,
+    stringify({ ...recipe, signing: { key: 'release.key', certificate: 'release.crt' } }),
+  );
+  git(work, 'add', 'release.crt');
+  return key.trim();
 }
 
 test("provider-kairos' own release job: what goreleaser built becomes extensions for both architectures, attached with their activation", async () => {

@@ -17,6 +17,7 @@ interface ReleaseOptions {
   /** `false` for --no-published. */
   readonly published?: string | boolean;
   readonly frozen?: boolean;
+  readonly unsigned?: boolean;
   readonly url?: string;
   readonly componentVersion?: readonly string[];
   readonly json?: boolean;
@@ -24,6 +25,10 @@ interface ReleaseOptions {
 
 /** Builds the releases of a recipe's matrix and reports what came of each; throws when one failed. */
 export async function release(options: ReleaseOptions, context: Context): Promise<void> {
+  if (typeof options.published === 'string' && options.published.startsWith('oci:'))
+    throw new SextantError('usage', `--published: ${options.published} is a registry`, {
+      hint: 'releases are looked for in a folder or at an http(s) address; what is in a registry is built again, and publishing it sends nothing',
+    });
   const limit = cacheLimit();
   const jobs = jobsOf(options.jobs);
   const memory = options.memory === undefined ? memoryDefault() : memoryBytes(options.memory, '--memory');
@@ -37,6 +42,7 @@ export async function release(options: ReleaseOptions, context: Context): Promis
       context,
       view,
       frozen: options.frozen === true,
+      unsigned: options.unsigned === true,
       jobs,
       memory,
       cacheLimit: limit,

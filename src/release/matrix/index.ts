@@ -20,6 +20,8 @@ export interface MatrixRequest {
   readonly context: Context;
   readonly view: MatrixView;
   readonly frozen: boolean;
+  /** Without the recipe's `signing`; default false. */
+  readonly unsigned?: boolean;
   /** Releases at a time, and bytes of memory that they may take together by estimate. */
   readonly jobs: number;
   readonly memory: number;
@@ -60,7 +62,10 @@ export async function releaseMatrix(request: MatrixRequest): Promise<readonly Ro
   return rows;
 }
 
-function overridden(recipe: Recipe, { recipe: file, url, versions = {} }: MatrixRequest): Recipe {
+function overridden(
+  { signing, ...recipe }: Recipe,
+  { recipe: file, url, versions = {}, unsigned = false }: MatrixRequest,
+): Recipe {
   for (const name of Object.keys(versions)) {
     const source = recipe.components.find((component) => component.name === name)?.source;
     if (source?.type === 'file' || source?.type === 'url') continue;
@@ -76,7 +81,12 @@ function overridden(recipe: Recipe, { recipe: file, url, versions = {} }: Matrix
     if (version === undefined || (source.type !== 'file' && source.type !== 'url')) return component;
     return { ...component, source: { ...source, version } };
   });
-  return { ...recipe, components, release: url === undefined ? recipe.release : { ...recipe.release, url } };
+  return {
+    ...recipe,
+    ...(unsigned || signing === undefined ? {} : { signing }),
+    components,
+    release: url === undefined ? recipe.release : { ...recipe.release, url },
+  };
 }
 
 function chosen({ recipe, only }: MatrixRequest, all: readonly Variant[]): readonly Variant[] {
