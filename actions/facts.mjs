@@ -1,7 +1,7 @@
 // What the scripts want to know of a report of `sextant release --json`, one answer a line; columns by tabs.
-//   folders REPORT          folders of the releases that are there
 //   ids REPORT              id, folder
 //   pairs BEFORE AFTER      id, architecture, image before, image after: of releases that both reports have
+//   unlisted REPORT CATALOG  places of releases that are published and not in the catalog's file
 //   registry REPORT         oci://REPOSITORY:TAG of what `sextant publish oci://... --json` wrote: the release, all architectures
 //   login TARGET FILE       FILE as docker's config.json, with REGISTRY_USER and REGISTRY_PASSWORD for the registry of TARGET besides
 import { existsSync, readFileSync } from 'node:fs';
@@ -9,13 +9,20 @@ import { join } from 'node:path';
 
 const [command, ...files] = process.argv.slice(2);
 const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
-const reports = ['folders', 'ids', 'pairs'].includes(command) ? files.map((file) => read(file).releases) : [];
+const reports = command === 'pairs' ? files.map((file) => read(file).releases) : [];
 const there = (report) =>
   report.filter(({ state, folder }) => folder !== null && (state === 'built' || state === 'present'));
 const lines = [];
-if (command === 'folders') for (const { folder } of there(reports[0])) lines.push(folder);
-else if (command === 'ids') for (const { id, folder } of there(reports[0])) lines.push(`${id}\t${folder}`);
-else if (command === 'pairs') {
+if (command === 'ids')
+  for (const { id, folder } of there(read(files[0]).releases)) lines.push(`${id}\t${folder}`);
+else if (command === 'unlisted') {
+  const listed = existsSync(files[1]) ? read(files[1]).releases : [];
+  for (const { state, distribution, version, note } of read(files[0]).releases) {
+    if (state !== 'published') continue;
+    if (!listed.some((each) => each.version === version && each.distribution === distribution))
+      lines.push(note);
+  }
+} else if (command === 'pairs') {
   const before = new Map(there(reports[0]).map((each) => [each.id, each]));
   for (const { id, folder, release } of there(reports[1])) {
     const old = before.get(id);

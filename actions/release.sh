@@ -52,6 +52,13 @@ while IFS=$'\t' read -r id folder; do
   fi
 done < <(facts ids "$report")
 
+# What an earlier run published and then did not get into the catalog.
+if [ -n "${CATALOG:-}" ]; then
+  while IFS= read -r place; do
+    sextant catalog add "$CATALOG" "$place" "${signing[@]}"
+  done < <(facts unlisted "$report" "$CATALOG/sextant-catalog.json")
+fi
+
 if [ -n "${SITE:-}" ]; then
   [ -n "${CATALOG:-}" ] || fail "SITE needs CATALOG: the hub page is rendered from it"
   sextant site "$CATALOG" --output "$SITE"

@@ -58,6 +58,7 @@ const report = (...rows: readonly (readonly [string, string, string])[]) =>
     releases: rows.map(([id, state, at]) => ({
       id,
       state,
+      note: state === 'published' ? `https://example.org/${id}` : '',
       folder: at === '' ? null : at,
       release: { images: [] },
     })),
@@ -100,6 +101,7 @@ test('release.sh publishes what stands, adds it to the catalog, renders the page
     'catalog add pages/catalog dist/k3s-v1.36.3+k3s1 --address oci://registry.example.org/k8s/a:v1 --published SCRATCH/published.json --key catalog.key --replace',
     'publish oci://registry.example.org/k8s/k0s-v1.36.3+k0s.0 dist/k0s-v1.36.3+k0s.0 --replace --json',
     'catalog add pages/catalog dist/k0s-v1.36.3+k0s.0 --address oci://registry.example.org/k8s/a:v1 --published SCRATCH/published.json --key catalog.key --replace',
+    'catalog add pages/catalog https://example.org/k3s-1.35 --key catalog.key',
     'site pages/catalog --output pages/hub',
   ]);
 });

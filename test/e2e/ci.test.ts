@@ -259,6 +259,29 @@ test('what is merged: signed, in a registry by the login of CI, in the catalog w
   expect((await readdir(work)).filter((name) => /sextant-ci|release\.key/.test(name))).toEqual([]);
 });
 
+test('what a run published and did not get into the catalog joins it in the next', async () => {
+  const { work, bin } = await place();
+  const step = (more: Readonly<Record<string, string>>) =>
+    script('release.sh', work, {
+      bin,
+      env: env({ PUBLISH: 'www/{release}', PUBLISHED: 'www', CATALOG: 'pages/catalog', ...more }),
+    });
+  // Ended between the two: there is no such key to sign the catalog with.
+  const ended = await step({ CATALOG_KEY_FILE: 'missing.key' });
+  expect(ended.code, ended.stderr).not.toBe(0);
+  expect(await readdir(join(work, 'www'))).toHaveLength(1);
+  for (let run = 0; run < 2; run += 1) {
+    await rm(join(work, 'dist'), { recursive: true, force: true });
+    const again = await step({});
+    expect(again.code, again.stderr).toBe(0);
+    const { serial, releases } = JSON.parse(
+      await readFile(join(work, 'pages/catalog/sextant-catalog.json'), 'utf8'),
+    );
+    expect([serial, releases.length]).toEqual([1, 1]);
+    expect(await readdir(work)).not.toContain('dist');
+  }
+});
+
 /** Makes the recipe one that signs: its certificate is in the checkout; the key, which is not, is returned. */
 async function signs(work: string): Promise<string> {
   const made = await startSextant(['key', 'create', 'release'], { cwd: work }).ended;
