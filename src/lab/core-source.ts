@@ -1,5 +1,5 @@
 import { mkdir, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { withLocalFile } from '../release/extension.ts';
 import { builtFolder } from '../sources/built.ts';
 import type { Context } from '../support/context.ts';
@@ -64,7 +64,7 @@ async function diskOf(path: string, source: string, context: Context): Promise<s
   }
   if (kind === 'gpt') {
     await partitionByLabel(path, 'COS_OEM');
-    return path;
+    return resolve(path); // A disk over it names it, and lies elsewhere.
   }
   const { sha256 } = await inStep(context.progress, `read ${source}`, () => fileDigest(path, context.signal));
   const made = await builtFolder(

@@ -91,19 +91,23 @@ export async function runScenarios(
   return results;
 }
 
-/** The commands with which to look at what a failed scenario left. */
+/** The commands with which to look at what a failed scenario left: `program` as it was called, `release` the folder that the lab had. */
 export function lookFurther({
   name,
   kept,
+  program,
+  release,
 }: {
   readonly name: string;
   readonly kept: string;
+  readonly program: string;
+  readonly release: string;
 }): readonly string[] {
   const boots = !SCENARIOS.some((scenario) => scenario.name === name && scenario.noBiosLoader);
   return [
     `less -R ${join(kept, 'console.log')}`,
     `less ${join(kept, 'journal.txt')}`,
-    ...(boots ? [`sextant lab up --disk ${join(kept, 'disk.qcow2')}`] : []),
+    ...(boots ? [`${program} lab up --no-wait --release ${release} --disk ${join(kept, 'disk.qcow2')}`] : []),
   ];
 }
 

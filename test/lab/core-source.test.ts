@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeGpt } from '../../src/image/gpt.ts';
 import { coreFrom, imageKind } from '../../src/lab/core-source.ts';
@@ -68,6 +68,8 @@ test('a hybrid ISO is an ISO', async () => {
 test('a disk with COS_OEM is used as it is', async () => {
   await disk('COS_OEM');
   expect(await coreFrom(file, context())).toBe(file);
+  // The disk of a node names it from another folder.
+  expect(await coreFrom(relative(process.cwd(), file), context())).toBe(file);
   expect((await partitionByLabel(file, 'COS_OEM')).offset).toBe(MiB);
 });
 

@@ -46,8 +46,11 @@ test('JUnit: counts, and nothing that breaks the XML', () => {
 });
 
 test('a kept disk is offered for booting only where it has a boot loader', () => {
-  const commands = (name: string) => lookFurther({ name, kept: '/kept/node2' }).join('\n');
-  expect(commands('next-boots')).toContain('sextant lab up --disk /kept/node2/disk.qcow2');
+  const called = { program: 'node build/sextant.js', release: 'results/release' };
+  const commands = (name: string) => lookFurther({ name, kept: '/kept/node2', ...called }).join('\n');
+  expect(commands('next-boots')).toContain(
+    'node build/sextant.js lab up --no-wait --release results/release --disk /kept/node2/disk.qcow2',
+  );
   expect(commands('arm64-merge')).toContain('/kept/node2/console.log');
   expect(commands('arm64-merge')).not.toContain('lab up');
 });

@@ -49,7 +49,9 @@ test.each(chosenScenarios(NAMES).map((scenario) => [scenario.sentence, scenario]
   async (_, scenario) => {
     const result = await runScenario(lab, scenario);
     const { name, seconds, kept } = result;
-    if (kept !== undefined) progress.say(`look further:\n  ${lookFurther({ name, kept }).join('\n  ')}`);
+    const called = { program: 'node build/sextant.js', release: lab.releaseFolder };
+    if (kept !== undefined)
+      progress.say(`look further:\n  ${lookFurther({ name, kept, ...called }).join('\n  ')}`);
     // Not an assertion on the text: it would be cut short, and it is all that the end of a log says.
     if (result.failure !== undefined)
       throw new Error(`${name} after ${seconds.toFixed(0)} s: ${result.failure}`);

@@ -297,6 +297,7 @@ export async function test(names: readonly string[], options: TestOptions, conte
   const failed = results.filter(({ passed }) => !passed);
   const [first] = failed;
   if (first === undefined) return;
+  const called = { program: commandName(), release: releaseFolder };
   throw new SextantError(
     'verification',
     `${failed.length} of ${results.length} scenarios failed: ${failed.map(({ name }) => name).join(', ')}`,
@@ -304,7 +305,7 @@ export async function test(names: readonly string[], options: TestOptions, conte
       details: failed
         .map(
           ({ name, failure, kept }) =>
-            `${name}: ${failure}${kept === undefined ? '' : `\nlook further:\n  ${lookFurther({ name, kept }).join('\n  ')}`}`,
+            `${name}: ${failure}${kept === undefined ? '' : `\nlook further:\n  ${lookFurther({ name, kept, ...called }).join('\n  ')}`}`,
         )
         .join('\n\n'),
       ...(failed.some(({ kept }) => kept !== undefined)
