@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
-import { type MachineRequest, machineArguments } from '../../src/lab/machine/machine.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { type MachineRequest, machineArguments, startMachine } from '../../src/lab/machine/machine.ts';
 import { labAddress, labNetwork, labNetworkConfig } from '../../src/lab/network.ts';
 
 const request: MachineRequest = {
@@ -85,4 +88,25 @@ test('a node’s network file and its device have the same hardware address', ()
   const mac = /mac=([0-9a-f:]+)/.exec(labNetwork(12, Array(11).fill(1)).join(' '))?.[1] ?? 'none';
   expect(labNetworkConfig(12, 'node12')).toContain(`MACAddress=${mac}`);
   expect(labNetworkConfig(12, 'node12')).toContain(`Address=${labAddress(12)}/24`);
+});
+
+test('a machine ends with the process that started it, however that ends', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sextant-test-'));
+  try {
+    const before = new Set(process.listeners('exit'));
+    const emulator = { program: '/bin/sh', args: ['-c', 'exec sleep 300'], environment: {} };
+    const { signal } = new AbortController();
+    const starting = startMachine({ ...request, folder, sockets: folder, emulator }, signal);
+    const atExit = async () => {
+      const added = process.listeners('exit').filter((listener) => !before.has(listener));
+      expect(added).toHaveLength(1);
+      return added[0];
+    };
+    const end = await vi.waitFor(atExit);
+    await Promise.all([expect(starting).rejects.toThrow('/bin/sh ended at once'), end?.(0)]);
+    // Nothing is left to be done for one that has ended.
+    expect(process.listeners('exit').filter((listener) => !before.has(listener))).toEqual([]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });

@@ -4,6 +4,7 @@ import { open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Architecture } from '../../support/architecture.ts';
+import { atExit } from '../../support/at-exit.ts';
 import { SextantError } from '../../support/errors.ts';
 import { toolEnvironment } from '../../support/subprocess.ts';
 import type { Accelerator } from './accelerator.ts';
@@ -178,17 +179,16 @@ export async function startMachine(request: MachineRequest, signal: AbortSignal)
     env: toolEnvironment(environment),
     detached: true,
   });
-  await log.close();
+  const outlived = atExit(() => child.kill('SIGKILL')); // It is in a process group of its own and would go on.
   let running = true;
   const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => {
+    const over = () => {
       running = false;
+      outlived();
       resolve();
-    });
-    child.once('error', () => {
-      running = false;
-      resolve();
-    });
+    };
+    child.once('exit', over);
+    child.once('error', over);
   });
   const failed = once(child, 'error').then(([error]: NodeJS.ErrnoException[]) => {
     throw new SextantError(
@@ -198,6 +198,7 @@ export async function startMachine(request: MachineRequest, signal: AbortSignal)
     );
   });
   failed.catch(() => {});
+  await log.close();
   const stop = async () => {
     if (running) child.kill('SIGKILL');
     await ended;
