@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { SextantError, toSextantError } from '../support/errors.ts';
+import { type ErrorCode, SextantError, toSextantError } from '../support/errors.ts';
 import type { LabNode } from './node.ts';
 
 // Between the process that holds a lab's machines and the commands that ask it: one request a connection, JSON lines.
@@ -18,7 +18,14 @@ type Answer =
   | { readonly output: string }
   | { readonly step: string; readonly seconds: number }
   | { readonly done: { readonly code: number } }
-  | { readonly error: { readonly message: string; readonly details?: string; readonly hint?: string } };
+  | {
+      readonly error: {
+        readonly code: ErrorCode;
+        readonly message: string;
+        readonly details?: string;
+        readonly hint?: string;
+      };
+    };
 
 /** Answers requests on a socket until it is closed. `down` is called for a request to end the lab. */
 export async function serveControl(
@@ -68,9 +75,10 @@ async function handle(
       answer({ done: { code: 0 } });
     }
   } catch (thrown) {
-    const { message, details, hint } = toSextantError(thrown);
+    const { code, message, details, hint } = toSextantError(thrown);
     answer({
       error: {
+        code,
         message,
         ...(details === undefined ? {} : { details }),
         ...(hint === undefined ? {} : { hint }),
@@ -99,8 +107,8 @@ export async function askLab(
         if ('output' in answer) heard.onOutput?.(answer.output);
         else if ('step' in answer) heard.onStep?.(answer.step, answer.seconds);
         else if ('error' in answer) {
-          const { message, ...rest } = answer.error;
-          reject(new SextantError('tool', message, rest));
+          const { code, message, ...rest } = answer.error;
+          reject(new SextantError(code, message, rest));
         } else resolve(answer.done.code);
       });
       socket.on('error', reject);

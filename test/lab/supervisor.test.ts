@@ -19,6 +19,7 @@ const node = {
     if (script === 'hang') return new Promise(() => {});
     if (script === 'gone')
       return Promise.reject(new SextantError('tool', 'the guest has ended', { hint: 'look' }));
+    if (script === 'wrong') return Promise.reject(new SextantError('input', 'the image is not Kairos'));
     onOutput?.('one\n');
     onOutput?.('two\n');
     return Promise.resolve({ code: Number(script.replace('exit ', '')), output: 'one\ntwo\n' });
@@ -46,7 +47,10 @@ test('output comes as it is written, the exit code is the command’s own', asyn
 
 test('an error there is an error here', async () => {
   const gone = askLab(control, { kind: 'run', node: 'node1', script: 'gone' }, never);
-  await expect(gone).rejects.toMatchObject({ message: 'the guest has ended', hint: 'look' });
+  await expect(gone).rejects.toMatchObject({ code: 'tool', message: 'the guest has ended', hint: 'look' });
+  // Of its own class, which decides the exit code.
+  const wrong = askLab(control, { kind: 'run', node: 'node1', script: 'wrong' }, never);
+  await expect(wrong).rejects.toMatchObject({ code: 'input', message: 'the image is not Kairos' });
   await expect(askLab(control, { kind: 'run', node: 'node9', script: '' }, never)).rejects.toThrow(
     'no node node9',
   );

@@ -17,7 +17,7 @@ import { releaseFrom } from '../../release/obtain.ts';
 import { readRelease } from '../../release/read.ts';
 import type { Release } from '../../release/types.ts';
 import type { Context } from '../../support/context.ts';
-import { SextantError } from '../../support/errors.ts';
+import { SextantError, toSextantError } from '../../support/errors.ts';
 import { inStep } from '../../support/progress.ts';
 import { secondsText } from '../../support/terminal.ts';
 import { commandName } from '../name.ts';
@@ -99,7 +99,8 @@ export async function up(options: UpOptions, context: Context): Promise<void> {
       await Promise.all(lab.nodes.map(({ name }, index) => follow(name, index === 0)));
     }
   } catch (error) {
-    if (context.signal.aborted) {
+    // A core image that is refused is of no use to anybody; what failed otherwise stays, to be looked at.
+    if (context.signal.aborted || toSextantError(error).code === 'input') {
       await askLab(lab.control, { kind: 'down' }, new AbortController().signal).catch(() => {});
       while ((await listLabs()).some(({ name }) => name === lab.name)) await sleep(100);
     }
