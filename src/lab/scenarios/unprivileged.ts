@@ -1,12 +1,13 @@
 import { readyChecks } from './common.ts';
+import { adoptedNode } from './generations/adopted.ts';
 import type { Scenario } from './types.ts';
 
 export const unprivilegedUser: Scenario = {
   name: 'unprivileged-user',
   sentence:
-    'an unprivileged user cannot place a provider, a cloud-config, an extension or a unit anywhere that is read; what the extension carries is read-only to root as well',
+    'an unprivileged user cannot place a provider, a cloud-config, an extension, a unit, a record or a check of health anywhere that is read; what the extension carries is read-only to root as well',
   async run(stage) {
-    const { node } = await stage.readyNode();
+    const { node } = await adoptedNode(stage);
     await stage.prove(
       'no folder that is read, and none above it, can be written by the user nobody',
       node,
@@ -14,7 +15,8 @@ export const unprivilegedUser: Scenario = {
   /system/oem /oem /usr/local/cloud-config /usr/share/sextant/cloud-config.d /usr/lib/sextant \\
   /run/sextant /run/extensions /etc/extensions /var/lib/extensions /usr/lib/extensions /usr/local/lib/extensions \\
   /var/lib/kairos/extensions /var/lib/kairos/extensions/active /var/lib/kairos/extensions/sextant \\
-  /etc/verity.d /run/verity.d /run/udev/rules.d /etc/udev/rules.d /run/systemd/system /etc/systemd/system; do
+  /etc/verity.d /run/verity.d /run/udev/rules.d /etc/udev/rules.d /run/systemd/system /etc/systemd/system \\
+  /opt/sextant /opt/sextant/bin /etc/sextant /etc/sextant/health.d; do
   # The folder, or the nearest one above it that exists.
   at=$folder
   while [ ! -d "$at" ]; do at=\${at%/*}; [ -n "$at" ] || at=/; done
@@ -22,7 +24,10 @@ export const unprivilegedUser: Scenario = {
     echo "$folder: nobody wrote into $at"; exit 1
   fi
   case $(stat -L -c '%u %A' "$at") in '0 d'???????-?) ;; *) echo "$at: $(stat -c '%u %A' "$at")"; exit 1 ;; esac
-done`,
+done
+[ -x /opt/sextant/bin/sextant-node ]
+others=$(find /opt/sextant /etc/sextant ! -type l \\( ! -user root -o -perm /022 \\) 2>/dev/null || true)
+[ -z "$others" ] || { echo "not root's alone: $others"; exit 1; }`,
     );
     await stage.prove(
       'root cannot change what the extension carries',
