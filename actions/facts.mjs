@@ -9,12 +9,12 @@ import { join } from 'node:path';
 
 const [command, ...files] = process.argv.slice(2);
 const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
-const reports = command === 'pairs' ? files.map((file) => read(file).releases) : [];
-const there = (report) =>
-  report.filter(({ state, folder }) => folder !== null && (state === 'built' || state === 'present'));
+const there = (file) =>
+  read(file).releases.filter(
+    ({ state, folder }) => folder !== null && (state === 'built' || state === 'present'),
+  );
 const lines = [];
-if (command === 'ids')
-  for (const { id, folder } of there(read(files[0]).releases)) lines.push(`${id}\t${folder}`);
+if (command === 'ids') for (const { id, folder } of there(files[0])) lines.push(`${id}\t${folder}`);
 else if (command === 'unlisted') {
   const listed = existsSync(files[1]) ? read(files[1]).releases : [];
   for (const { state, distribution, version, note } of read(files[0]).releases) {
@@ -23,8 +23,8 @@ else if (command === 'unlisted') {
       lines.push(note);
   }
 } else if (command === 'pairs') {
-  const before = new Map(there(reports[0]).map((each) => [each.id, each]));
-  for (const { id, folder, release } of there(reports[1])) {
+  const before = new Map(there(files[0]).map((each) => [each.id, each]));
+  for (const { id, folder, release } of there(files[1])) {
     const old = before.get(id);
     for (const { architecture, file } of release.images) {
       const image = old?.release.images.find((each) => each.architecture === architecture);
