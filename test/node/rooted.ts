@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DEFAULT_ENVIRONMENT, type Host, HostError, type RunOptions } from '../../src/node/host/host.ts';
 import { type NodeHostOptions, nodeHost } from './host/node-host.ts';
@@ -54,9 +54,10 @@ export function rootedHost(root: string, options: NodeHostOptions = {}): Host {
   };
 }
 
-/** Writes a file below the root, with its folders. */
+/** Writes a file below the root, with its folders. One that is there is replaced: it may be a link to a program of this machine. */
 export function place(root: string, path: string, content: string | Uint8Array, mode = 0o644): void {
   mkdirSync(dirname(`${root}${path}`), { recursive: true });
+  rmSync(`${root}${path}`, { force: true });
   writeFileSync(`${root}${path}`, content);
   chmodSync(`${root}${path}`, mode);
 }

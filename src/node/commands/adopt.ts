@@ -8,7 +8,9 @@ import type { Host } from '../host/host.ts';
 import { installProgram } from '../life/program.ts';
 import { readSettings, trialSettings } from '../life/settings.ts';
 import * as model from '../model/adopt.ts';
+import type { Effect } from '../model/effects.ts';
 import { enabledLinks } from '../model/links.ts';
+import { DAMAGED_FILE, DAMAGED_PREVIOUS_FILE, PREVIOUS_FILE, RECORD_FILE } from '../model/paths.ts';
 import { observe } from '../observe/observe.ts';
 import { bootedSlot } from '../observe/slot.ts';
 import { exclusively, readRecords } from '../records-file.ts';
@@ -29,13 +31,16 @@ export const adopt: Command = {
       value: 'EXTENSION',
       summary: 'which merged extension; default: the one that sextant built',
     },
+    { name: 'anew', summary: 'also where neither copy of the records can be read; both are set aside' },
     { name: 'auto', summary: 'for the extension itself: quietly nothing where there is nothing to do' },
   ],
   run({ host, options }) {
     requireRoot(host, 'adopt');
     const auto = options.has('auto');
     if (auto && isNotWanted(host)) return 0;
-    const why = exclusively(host, auto ? 300 : 30, () => takeOver(host, options.get('name')));
+    const why = exclusively(host, auto ? 300 : 30, () =>
+      takeOver(host, options.get('name'), options.has('anew')),
+    );
     host.out(wrap(`${capital(why)}.`));
     startWatch(host);
     return 0;
@@ -52,9 +57,10 @@ function isNotWanted(host: Host): boolean {
   return !preferences.adopt;
 }
 
-function takeOver(host: Host, name: string | undefined): string {
+function takeOver(host: Host, name: string | undefined, anew: boolean): string {
   const { records, problem } = readRecords(host);
-  if (problem !== null && problem.code !== 'missing')
+  const unreadable = problem !== null && problem.code !== 'missing';
+  if (unreadable && !(anew && problem.code !== 'unknown-format'))
     throw new Failure('input', problem.message, problem.hint);
   if (records !== null && !records.retired)
     throw new Failure('refused', 'this node has records already', 'see: sextant-node status');
@@ -70,9 +76,25 @@ function takeOver(host: Host, name: string | undefined): string {
   installProgram(host);
   installCloudConfig(host);
   // The verdict is on what is linked by digest: another link to the same file is made one.
-  const effects = [...decision.effects, ...enabledLinks(files, observation)];
+  const effects = [
+    ...(unreadable ? setAside(host) : []),
+    ...decision.effects,
+    ...enabledLinks(files, observation),
+  ];
   rememberFollowed(host, file.sha256); // an activation file that names something else by now is a wish
   carryOut(host, { effects }, act);
   publish(host, records, decision.records, true);
   return decision.why;
+}
+
+/** The records that cannot be read, kept for whoever can. */
+function setAside(host: Host): Effect[] {
+  return (
+    [
+      [RECORD_FILE, DAMAGED_FILE],
+      [PREVIOUS_FILE, DAMAGED_PREVIOUS_FILE],
+    ] as const
+  )
+    .filter(([from]) => host.stat(from) !== undefined)
+    .map(([from, to]): Effect => ({ do: 'rename', from, to }));
 }

@@ -2,14 +2,14 @@ import type { Command } from '../cli/command.ts';
 import { act } from '../effects/actions.ts';
 import { carryOut } from '../effects/execute.ts';
 import { lostLinks, removeLostLinks } from '../effects/lost-links.ts';
-import { publish } from '../events/publish.ts';
+import { publish, tellCluster } from '../events/publish.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
 import { removeUnits, WATCH_UNIT } from '../life/units.ts';
 import * as model from '../model/adopt.ts';
 import { FOLLOWED, NODE_PROGRAM } from '../model/paths.ts';
 import { runProgram } from '../programs.ts';
-import { exclusively } from '../records-file.ts';
+import { exclusively, requireRecords } from '../records-file.ts';
 import { openSession, requireRoot } from '../session.ts';
 import { CLOUD_CONFIG_FILE } from './cloud-config.ts';
 import { capital, wrap } from './text.ts';
@@ -29,6 +29,7 @@ export const retire: Command = {
         'retire: stops Kubernetes on this node, takes our extension out of the merge and forgets every generation',
         'if that is what you want: sextant-node retire --yes',
       );
+    requireRecords(host); // before anything is stopped
     // Before the lock: the watch may hold it.
     runProgram(host, 'systemctl', ['stop', WATCH_UNIT, UPGRADE_TIMER], {
       okCodes: [0, 5],
@@ -38,6 +39,7 @@ export const retire: Command = {
       const { records, observation } = openSession(host);
       const decision = model.retire(records, observation);
       const lost = lostLinks(host);
+      tellCluster(host, decision.records); // while there is a Kubernetes to tell
       carryOut(host, decision, act);
       removeLostLinks(host, lost);
       publish(host, records, decision.records, false);

@@ -2,6 +2,7 @@ import type { Command } from '../cli/command.ts';
 import { snapshotIndex } from '../effects/snapshot.ts';
 import { Failure } from '../failure.ts';
 import type { Host } from '../host/host.ts';
+import { etcdMembers } from '../kubernetes/datastore-kind.ts';
 import { generation } from '../model/change.ts';
 import { minor } from '../model/datastore.ts';
 import * as model from '../model/rollback.ts';
@@ -53,6 +54,13 @@ function snapshotFor(host: Host, records: Records, to: number | null): string {
       'usage',
       'rollback: --restore-datastore needs to be told to which generation',
       'sextant-node rollback --to GENERATION --restore-datastore',
+    );
+  const members = etcdMembers(host) ?? 1; // it may have been the only one when the snapshot was taken
+  if (members > 1)
+    throw new Failure(
+      'refused',
+      `${members} servers share the datastore: what one of them puts back is not that of the others`,
+      'reset the cluster to one server first, as its distribution describes it',
     );
   const target = generation(records, to);
   const takenFrom = (pair: Generation) => pair.snapshot !== null && pair.id > to;

@@ -1,9 +1,13 @@
 import { act } from '../effects/actions.ts';
 import { startKubernetes, stopKubernetes } from '../effects/kubernetes-units.ts';
 import { Failure, toFailure } from '../failure.ts';
+import { nodeName } from '../health/node-name.ts';
+import { recordBaseline } from '../health/system-pods.ts';
 import type { Host } from '../host/host.ts';
 import { snapshotNames, takeSnapshot } from '../kubernetes/snapshot.ts';
+import { attempt } from '../life/say.ts';
 import { WATCH_UNIT } from '../life/units.ts';
+import { generation } from '../model/change.ts';
 import type { Decision } from '../model/effects.ts';
 import * as model from '../model/upgrade.ts';
 import { runProgram } from '../programs.ts';
@@ -22,6 +26,7 @@ export function beginTrial(host: Host, plan: UpgradePlan, how: How, again: boole
     const session = withDatastore(openSession(host, plan.files), plan);
     const snapshot = plan.snapshot === null ? null : newSnapshotName(host, session.records.counter + 1);
     const decision = decideTrial(session, plan, how, again, snapshot);
+    rememberSystemPods(session);
     const stopped = snapshot === null ? [] : stopAndCopy(host, snapshot, plan);
     try {
       carryOutDecision(session, decision);
@@ -34,6 +39,12 @@ export function beginTrial(host: Host, plan: UpgradePlan, how: How, again: boole
     }
     return decision;
   });
+}
+
+/** What the trial is held to is how they were with the good pair right before it, not how they were at its verdict. */
+function rememberSystemPods({ host, records }: Session): void {
+  if (generation(records, records.boot?.generation ?? null)?.state !== 'good') return;
+  attempt(host, () => recordBaseline(host, nodeName(host)));
 }
 
 /** Throws what the model refuses, before anything is fetched for it: as if all files were in the store. */

@@ -1,3 +1,4 @@
+import { nodeName } from '../health/node-name.ts';
 import type { Host } from '../host/host.ts';
 import { askApi } from '../kubernetes/api.ts';
 import { generation } from '../model/change.ts';
@@ -8,8 +9,8 @@ import type { Records } from '../model/types.ts';
  * node (NodeRestriction leaves this prefix alone). https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
  */
 export function nodePatch(records: Records): string {
-  const running = generation(records, records.boot?.generation ?? null);
-  const trial = generation(records, records.wanted);
+  const running = records.retired ? undefined : generation(records, records.boot?.generation ?? null);
+  const trial = records.retired ? undefined : generation(records, records.wanted);
   const labels = {
     'sextant/generation': running ? String(running.id) : null,
     'sextant/state': running?.state ?? null,
@@ -25,9 +26,9 @@ export function nodePatch(records: Records): string {
   return JSON.stringify({ metadata: { labels, annotations } });
 }
 
-/** Best effort: false where there is no API server to ask, or it does not know this node by its host name. */
+/** Best effort: false where there is no API server to ask, or it knows no such node. */
 export function tellNode(host: Host, records: Records): boolean {
-  const name = (host.readText('/proc/sys/kernel/hostname') ?? '').trim().toLowerCase();
+  const name = nodeName(host);
   if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) return false;
   const patch = { type: 'application/merge-patch+json', body: nodePatch(records) };
   return askApi(host, `/api/v1/nodes/${name}`, patch) !== undefined;

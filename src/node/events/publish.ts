@@ -22,10 +22,14 @@ export function publish(
 ): void {
   const events = eventsBetween(before, after, restored);
   for (const event of events) logEvent(host, event);
-  const { preferences } = preferencesOrDefaults(host);
-  writeMetrics(host, preferences.textfileFolder, after);
-  if (cluster && preferences.nodeLabels && (events.length > 0 || healthChanged(before, after)))
-    attempt(() => tellNode(host, after));
+  writeMetrics(host, preferencesOrDefaults(host).preferences.textfileFolder, after);
+  if (cluster && (events.length > 0 || healthChanged(before, after))) tellCluster(host, after);
+}
+
+/** The node's object in the cluster, where the settings allow it. False when it could not be told, for whatever reason. */
+export function tellCluster(host: Host, records: Records): boolean {
+  if (!preferencesOrDefaults(host).preferences.nodeLabels) return true;
+  return attempt(() => tellNode(host, records)) ?? false;
 }
 
 function writeMetrics(host: Host, folder: string, records: Records): void {
@@ -43,10 +47,11 @@ function healthChanged(before: Records | null, after: Records): boolean {
   return last(before) !== last(after);
 }
 
-function attempt(work: () => unknown): void {
+function attempt<T>(work: () => T): T | undefined {
   try {
-    work();
+    return work();
   } catch (error) {
-    if (!(error instanceof HostError) && !(error instanceof Failure)) throw error;
+    if (error instanceof HostError || error instanceof Failure) return undefined;
+    throw error;
   }
 }

@@ -11,10 +11,16 @@ const MEMBERS = '/api/v1/nodes?labelSelector=node-role.kubernetes.io%2Fetcd%3Dtr
  */
 export function datastoreKindNow(host: Host, seen: DatastoreKind): DatastoreKind {
   if ((seen !== 'single' && seen !== 'several') || host.stat(ETCD) === undefined) return seen;
+  return etcdMembers(host) === 1 ? 'single' : 'several';
+}
+
+/** Members of the embedded etcd; undefined where there is none, or the cluster does not answer. */
+export function etcdMembers(host: Host): number | undefined {
+  if (host.stat(ETCD) === undefined) return undefined;
   try {
     const answer = JSON.parse(askApi(host, MEMBERS) ?? 'null') as { items?: unknown } | null;
-    return Array.isArray(answer?.items) && answer.items.length === 1 ? 'single' : 'several';
+    return Array.isArray(answer?.items) ? answer.items.length : undefined;
   } catch {
-    return 'several';
+    return undefined;
   }
 }

@@ -1,13 +1,14 @@
 import { act } from '../effects/actions.ts';
+import { tellCluster } from '../events/publish.ts';
 import { toFailure } from '../failure.ts';
-import { type Look, look, newMemory } from '../health/look.ts';
+import { type Look, look, type Memory, newMemory } from '../health/look.ts';
 import { nodeName } from '../health/node-name.ts';
 import { recordBaseline } from '../health/system-pods.ts';
 import type { Host } from '../host/host.ts';
 import { generation } from '../model/change.ts';
 import type { Decision } from '../model/effects.ts';
 import { storeFile } from '../model/paths.ts';
-import type { Generation } from '../model/types.ts';
+import type { Generation, Records } from '../model/types.ts';
 import { type GiveBack, giveBack, type Verdict, verdict } from '../model/verdict.ts';
 import { title } from '../model/words.ts';
 import { bootId } from '../observe/slot.ts';
@@ -23,8 +24,8 @@ import { beginAnew, beginWatch } from './watch-start.ts';
 const POLL_SECONDS = 5;
 /** After its patience, a pair that runs for want of a better one may still become good. */
 const SLOW_POLL_SECONDS = 30;
-/** A verdict that cannot be recorded is tried again; after this many times the machine restarts without. */
-const VERDICT_ATTEMPTS = 3;
+/** A pair that cannot be left as decided is tried again; after this many times the machine restarts without. */
+const LEAVE_ATTEMPTS = 3;
 
 /** What the loop carries from one look to the next; all times are uptimes. */
 interface Progress {
@@ -35,9 +36,11 @@ interface Progress {
   answered: boolean;
   /** The patience is over and was said to be. */
   overdue: boolean;
+  /** The cluster knows what this boot runs. */
+  told: boolean;
   /** No server of this agent answered at the last look that failed. */
   away: boolean;
-  /** Verdicts that could not be recorded. */
+  /** Times that the pair could not be left: the verdict not recorded, or the restart not made. */
   failures: number;
 }
 
@@ -48,8 +51,9 @@ interface Progress {
  */
 export function watch(host: Host): void {
   const { asked } = host.deferTermination();
-  const pair = watchedPair(host);
-  if (!pair) return;
+  const begun = watched(host);
+  if (!begun) return;
+  const { pair } = begun;
   const { settings } = readSettings(host);
   const memory = newMemory(host);
   const progress: Progress = {
@@ -57,6 +61,7 @@ export function watch(host: Host): void {
     healthySince: undefined,
     answered: false,
     overdue: false,
+    told: false,
     away: false,
     failures: 0,
   };
@@ -65,19 +70,44 @@ export function watch(host: Host): void {
     `watching ${title(pair)}: ${settings.settleSeconds} s of health make it good, it has ${settings.patienceSeconds} s`,
   );
   while (!asked()) {
-    const seen = look(host, pair, memory, settings.checkSeconds);
-    if (react(host, pair, seen, progress, settings)) return;
+    if (step(host, pair, progress, settings, memory)) return;
     host.sleep(progress.overdue ? SLOW_POLL_SECONDS : POLL_SECONDS);
   }
 }
 
-/** The pair whose verdict this boot is to bring. */
-function watchedPair(host: Host): Generation | undefined {
+interface Watched {
+  readonly records: Records;
+  readonly pair: Generation;
+  /** Its verdict is recorded, and the node is still on it. */
+  readonly bad: boolean;
+}
+
+/** What this boot runs, while something is left to do about it; null: nothing is. Undefined when the records cannot be read. */
+function watched(host: Host): Watched | null | undefined {
   const { records } = readRecords(host);
-  const { boot } = records ?? {};
-  if (!records || records.retired || !boot || boot.outcome !== 'open' || boot.id !== bootId(host))
-    return undefined;
-  return generation(records, boot.generation);
+  if (!records) return undefined;
+  const { boot, retired } = records;
+  const pair = generation(records, boot?.generation ?? null);
+  if (!pair || retired || boot?.id !== bootId(host)) return null;
+  return ['open', 'bad'].includes(boot.outcome) ? { records, pair, bad: boot.outcome === 'bad' } : null;
+}
+
+/** One look and what follows from it. True when the watch is over, also because somebody exchanged the pair live or gave it up. */
+function step(
+  host: Host,
+  pair: Generation,
+  progress: Progress,
+  settings: LifeSettings,
+  memory: Memory,
+): boolean {
+  const now = watched(host);
+  if (now === null || (now && now.pair.id !== pair.id)) return true;
+  if (now?.bad) return failed(host, pair, { result: 'bad', detail: now.pair.why }, progress);
+  const seen = look(host, pair, memory, settings.checkSeconds);
+  const answers = seen.state === 'healthy' || (seen.state === 'unhealthy' && seen.answered);
+  // The boot that chose the pair had no cluster to tell; it may have gone back to this one.
+  if (now && answers && !progress.told) progress.told = tellCluster(host, now.records);
+  return react(host, pair, seen, progress, settings);
 }
 
 /** True when the watch is over. */
@@ -126,8 +156,11 @@ function react(
 }
 
 function becameGood(host: Host, pair: Generation, settings: LifeSettings): boolean {
-  const decision = recorded(host, { result: 'good', detail: `healthy for ${settings.settleSeconds} s` });
-  if (!decision || decision === 'busy') return false;
+  const decision = recorded(host, pair, {
+    result: 'good',
+    detail: `healthy for ${settings.settleSeconds} s`,
+  });
+  if (!decision || decision === 'busy' || decision.records.boot?.outcome !== 'good') return false;
   say(host, `${title(pair)} is good`);
   const after: readonly (() => unknown)[] = [
     () => recordBaseline(host, nodeName(host)),
@@ -138,20 +171,25 @@ function becameGood(host: Host, pair: Generation, settings: LifeSettings): boole
   return true;
 }
 
+type Found = Omit<Verdict, 'generation'>;
+
 /** True when the machine restarts; where nothing better can run the pair keeps its chance, and the watch goes on. */
-function failed(host: Host, pair: Generation, given: Verdict, progress: Progress): boolean {
+function failed(host: Host, pair: Generation, given: Found, progress: Progress): boolean {
   if (progress.overdue) return false;
   const damaged = pair.files.filter((file) => damageOf(host, file) !== undefined);
   const detail = [given.detail, ...damaged.map((file) => `${storeFile(file)} is damaged`)].join('; ');
-  const decision = recorded(host, { ...given, detail });
+  const decision = recorded(host, pair, { ...given, detail });
   if (decision === 'busy') return false;
   if (!decision) {
     progress.failures++;
-    if (progress.failures < VERDICT_ATTEMPTS) return false;
+    if (progress.failures < LEAVE_ATTEMPTS) return false;
     // The next boot decides by what it can read, and without what it cannot write.
-    say(host, `${title(pair)}: ${detail}; the verdict cannot be recorded: restarting`);
-    attempt(host, () => act(host, { name: 'reboot', why: detail }));
-    return true;
+    say(host, `${title(pair)}: ${detail}; it cannot be left as decided: restarting`);
+    const restart = () => {
+      act(host, { name: 'reboot', why: detail });
+      return true;
+    };
+    return attempt(host, restart) ?? false;
   }
   say(host, decision.why);
   const restarts = decision.effects.some(isRestart);
@@ -160,9 +198,11 @@ function failed(host: Host, pair: Generation, given: Verdict, progress: Progress
 }
 
 /** Undefined when it could not be carried out; `busy` while a command is at work, which is no failure. */
-function recorded(host: Host, given: Verdict): Decision | 'busy' | undefined {
+function recorded(host: Host, { id }: Generation, given: Found): Decision | 'busy' | undefined {
   try {
-    return decideAndDo(host, ({ records, observation }) => verdict(records, observation, given));
+    return decideAndDo(host, ({ records, observation }) =>
+      verdict(records, observation, { ...given, generation: id }),
+    );
   } catch (error) {
     const { code, message } = toFailure(error);
     say(host, `WARNING: ${message}`);

@@ -1,5 +1,6 @@
 import type { Observation } from './observation.ts';
 import {
+  type Boot,
   type ExtensionFile,
   type Generation,
   type GenerationState,
@@ -100,13 +101,17 @@ export function wantTrial(records: Records, pair: NewPair, observation: Observat
     health: known?.health ?? [],
   };
   const others = before.generations.filter((old) => old.id !== id);
-  // The tries start again, so this boot's is no longer among them.
-  const boot = before.boot?.generation === id ? { ...before.boot, counted: false } : before.boot;
+  const boot = before.boot?.generation === id ? begunAgain(before.boot) : before.boot;
   return note(
     { ...before, counter: Math.max(before.counter, id), wanted: id, generations: [...others, trial], boot },
     `generation ${id}: ${pair.why}`,
     observation.now,
   );
+}
+
+/** The tries start again, so this boot's is no longer among them, and a verdict against the pair no longer stands: it may bring another. */
+function begunAgain(boot: Boot): Boot {
+  return { ...boot, counted: false, outcome: boot.outcome === 'bad' ? 'open' : boot.outcome };
 }
 
 /** Without a verdict yet. */

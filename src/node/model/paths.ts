@@ -9,6 +9,9 @@ export const PREVIOUS_FILE = `${RECORDS_FOLDER}/generations.previous.json`;
 /** Hidden: the activation counts every other name in that folder as a record. */
 export const NEW_FILE = `${RECORDS_FOLDER}/.generations.new`;
 export const NEW_PREVIOUS_FILE = `${RECORDS_FOLDER}/.generations.previous.new`;
+/** Where `adopt --anew` leaves the two when neither can be read; hidden for the same reason. */
+export const DAMAGED_FILE = `${RECORDS_FOLDER}/.generations.damaged`;
+export const DAMAGED_PREVIOUS_FILE = `${RECORDS_FOLDER}/.generations.previous.damaged`;
 export const SNAPSHOTS_FOLDER = `${HOME}/snapshots`;
 /** The newest catalog seen: not in the folder of the records, where every name counts as one. */
 export const CATALOG_MEMORY = `${HOME}/catalog.json`;

@@ -11,6 +11,9 @@ export interface RecordProblem {
 }
 export type ParsedRecords = { readonly ok: true; readonly records: Records } | RecordProblem;
 
+const ANEW =
+  'what is linked runs and nothing goes back by itself; begin anew with what runs now: sextant-node adopt --anew';
+
 const HEAD = /^\{"format":(\d+),"crc32c":"([0-9a-f]{8})","records":/;
 
 /** The file's text: one line of JSON whose checksum covers the exact bytes of its `records` member. */
@@ -67,8 +70,15 @@ export function loadRecords(
   });
   const first = current.text === undefined ? missing(current.path) : parseRecords(current.text, current.path);
   if (first.ok || first.code === 'unknown-format') return { parsed: first, note: null };
-  if (previous.text === undefined) return { parsed: first, note: null };
+  if (previous.text === undefined)
+    return { parsed: first.code === 'missing' ? first : { ...first, hint: ANEW }, note: null };
   const second = parseRecords(previous.text, previous.path);
-  if (!second.ok) return { parsed: second.code === 'unknown-format' ? second : first, note: null };
+  if (!second.ok)
+    return { parsed: second.code === 'unknown-format' ? second : neither(first, second), note: null };
   return { parsed: second, note: `${first.message}; going on from ${previous.path}` };
+}
+
+function neither(first: RecordProblem, second: RecordProblem): RecordProblem {
+  const message = `${first.message}; ${second.message}`;
+  return { ...first, code: first.code === 'missing' ? second.code : first.code, message, hint: ANEW };
 }

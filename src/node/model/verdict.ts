@@ -11,6 +11,8 @@ import { title } from './words.ts';
 
 /** What health was found to be. `silent`: no answer within the patience. */
 export interface Verdict {
+  /** The pair that was looked at: what is found about it says nothing about another one that has taken its place meanwhile. */
+  readonly generation: number;
   readonly result: 'good' | 'bad' | 'silent';
   /** For people: which check, what it said. */
   readonly detail: string;
@@ -24,10 +26,22 @@ export type GiveBack =
   /** An agent node whose server does not answer; the boot stays open, so the pair may still become good on it. */
   | { readonly reason: 'server-away' };
 
-/** The verdict on what this boot runs. */
-export function verdict(records: Records, observation: Observation, { result, detail }: Verdict): Decision {
-  const running = runningPair(records, observation);
+/** The verdict on what this boot runs. One that is bad stands: given again, whatever it says now, what was decided is done again. */
+export function verdict(
+  records: Records,
+  observation: Observation,
+  { generation: of, result, detail }: Verdict,
+): Decision {
+  const running = runningPair(records, observation, of);
   if (!running) return unchanged(records, 'nothing is waiting for a verdict on this boot');
+  if (running.boot.outcome === 'bad') {
+    const again = goBack(
+      records,
+      `${title(running.pair)} is bad: ${running.pair.why}; going back`,
+      observation,
+    );
+    return again ?? unchanged(records, `${title(running.pair)} is bad; nothing better can run here any more`);
+  }
   const entry = { at: observation.now, result, detail };
   const changed = running.pair.health.at(-1)?.result !== result;
   const heard = changed ? addHealth(records, running.pair.id, entry) : records;
@@ -83,33 +97,34 @@ function becomesBad(records: Records, pair: Generation, why: string, observation
   const judged = setState(records, pair.id, 'bad', why, observation.now);
   const boot = records.boot && { ...records.boot, outcome: 'bad' as const };
   const after = { ...judged, boot, wanted: judged.wanted === pair.id ? null : judged.wanted };
-  const choice = choose(after, observation);
-  if (!['good', 'other-slot', 'new-trial'].includes(choice.kind)) {
-    return keep(
-      records,
-      null,
-      `${title(pair)}: ${why}; it goes on, because nothing better can run here`,
-      observation,
-    );
-  }
-  const said = `${title(pair)} is bad: ${why}; going back`;
+  const goesOn = `${title(pair)}: ${why}; it goes on, because nothing better can run here`;
+  return (
+    goBack(after, `${title(pair)} is bad: ${why}; going back`, observation) ??
+    keep(records, null, goesOn, observation)
+  );
+}
+
+/** The restart to what is better than the pair that `records` call bad, in whichever slot, or was asked for; undefined where nothing is. */
+function goBack(records: Records, why: string, observation: Observation): Decision | undefined {
+  const choice = choose(records, observation);
+  if (!['good', 'other-slot', 'new-trial', 'trial'].includes(choice.kind)) return undefined;
   const slot: UsualSlot = observation.slot === 'active' ? 'passive' : 'active';
   const action =
     choice.kind === 'other-slot'
-      ? ({ name: 'boot-other-slot', slot, why: said } as const)
-      : ({ name: 'reboot', why: said } as const);
+      ? ({ name: 'boot-other-slot', slot, why } as const)
+      : ({ name: 'reboot', why } as const);
   return {
     runs: null,
-    why: said,
-    records: after,
-    effects: [...persist(after, observation), ...slotLinks(after, observation), { do: 'run', action }],
+    why,
+    records,
+    effects: [...persist(records, observation), ...slotLinks(records, observation), { do: 'run', action }],
   };
 }
 
 /** The try is given back, once for each boot. */
 export function giveBack(records: Records, observation: Observation, given: GiveBack): Decision {
-  const running = openBoot(records, observation);
-  if (!running) return unchanged(records, 'no outcome of this boot is open');
+  const running = bootedPair(records, observation);
+  if (running?.boot.outcome !== 'open') return unchanged(records, 'no outcome of this boot is open');
   const { pair, boot } = running;
   const away = given.reason === 'server-away';
   if (away && !boot.counted) return unchanged(records, 'the try was given back before');
@@ -130,17 +145,21 @@ export function giveBack(records: Records, observation: Observation, given: Give
   return keep(isOpen(pair) ? note(after, said, observation.now) : after, null, said, observation);
 }
 
-function openBoot(records: Records, observation: Observation) {
+function bootedPair(records: Records, observation: Observation) {
   const { boot } = records;
   const pair = generation(records, boot?.generation ?? null);
-  if (!boot || !pair || boot.id !== observation.bootId || boot.outcome !== 'open') return undefined;
+  if (!boot || !pair || boot.id !== observation.bootId) return undefined;
   return { pair, boot };
 }
 
-/** The recorded pair of this boot, when it is what is really linked: a full disk may have made the boot run another one. */
-function runningPair(records: Records, observation: Observation) {
-  const found = openBoot(records, observation);
-  const linked = found?.pair.files.every((file) => observation.enabled[linkName(file)] === storeFile(file));
+/**
+ * The recorded pair of this boot, when it is `of`, when it is what is really linked (a full disk may have made the boot run another one), and
+ * when there is something left to do about it: its outcome is open, or it is bad and the node is still here.
+ */
+function runningPair(records: Records, observation: Observation, of: number) {
+  const found = bootedPair(records, observation);
+  if (found?.pair.id !== of || !['open', 'bad'].includes(found.boot.outcome)) return undefined;
+  const linked = found.pair.files.every((file) => observation.enabled[linkName(file)] === storeFile(file));
   return linked ? found : undefined;
 }
 

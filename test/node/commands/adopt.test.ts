@@ -2,7 +2,14 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, unlinkSync } from 'no
 import { dirname } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { storeFile, storeLink } from '../../../src/node/model/paths.ts';
+import {
+  DAMAGED_FILE,
+  DAMAGED_PREVIOUS_FILE,
+  PREVIOUS_FILE,
+  RECORD_FILE,
+  storeFile,
+  storeLink,
+} from '../../../src/node/model/paths.ts';
 import type { ExtensionFile } from '../../../src/node/model/types.ts';
 import { expectGolden } from '../../golden.ts';
 import { sha256 } from '../download/example.ts';
@@ -172,7 +179,56 @@ test('every refusal to adopt or retire is one line and a hint', () => {
   expect(node.run(['adopt']).code).toBe(0);
   refused('a second time', ['adopt']);
   refused('retire without --yes', ['retire']);
+  const whole = readFileSync(`${node.root}${RECORD_FILE}`, 'utf8');
+  place(node.root, PREVIOUS_FILE, 'torn');
+  place(node.root, RECORD_FILE, whole.replace('"tries":0', '"tries":1'));
+  refused('neither copy of the records can be read', ['adopt']);
+  node.calls();
+  refused('retire then', ['retire', '--yes']);
+  expect(node.calls()).toEqual([]); // the watch goes on
+  place(node.root, RECORD_FILE, whole.replace('"format":1', '"format":2'));
+  refused('records of a newer sextant-node', ['adopt', '--anew']);
   expectGolden(lines.join(''), 'test/node/golden/adopt-refusals.txt');
+});
+
+describe('adopt --anew', () => {
+  const damaged = () => {
+    node.activated(image.bytes, image.rootHash);
+    expect(node.run(['adopt']).code).toBe(0);
+    place(node.root, RECORD_FILE, 'torn');
+    place(node.root, PREVIOUS_FILE, 'torn before');
+  };
+
+  test('begins anew where neither copy of the records can be read, and keeps them', () => {
+    damaged();
+    expect(node.run(['adopt', '--anew']).code).toBe(0);
+    expect(node.records().generations).toMatchObject([{ id: 1, state: 'trying', files: [file()] }]);
+    expect(readFileSync(`${node.root}${DAMAGED_FILE}`, 'utf8')).toBe('torn');
+    expect(readFileSync(`${node.root}${DAMAGED_PREVIOUS_FILE}`, 'utf8')).toBe('torn before');
+    expect(node.run(['status']).code).toBe(0);
+  });
+
+  test('cut off at any point leaves nothing half-written, and goes on', () => {
+    const cuts = everyCut((changes) => {
+      node.remove();
+      node = fakeNode();
+      damaged();
+      const { through, wasCut } = cutAfter(node, changes);
+      node.run(['adopt', '--anew'], through);
+      if (!wasCut()) return false;
+      const again = node.run(['adopt', '--anew'], withoutProcesses(node, []));
+      if (again.code !== 0) expect(again.err).toContain('this node has records already');
+      expect(node.records().generations).toMatchObject([{ id: 1, files: [file()] }]);
+      return true;
+    });
+    expect(cuts).toBeGreaterThan(10);
+  }, 180_000);
+
+  test('changes nothing where the records can be read', () => {
+    node.activated(image.bytes, image.rootHash);
+    expect(node.run(['adopt']).code).toBe(0);
+    expect(node.run(['adopt', '--anew']).err).toContain('this node has records already');
+  });
 });
 
 test('retire takes away the links that enabled what the extension carried, and no others', () => {

@@ -9,7 +9,8 @@ import { storeFile } from '../../../src/node/model/paths.ts';
 import type { Generation, Records } from '../../../src/node/model/types.ts';
 import { observe } from '../../../src/node/observe/observe.ts';
 import { expectGolden } from '../../golden.ts';
-import { place } from '../rooted.ts';
+import { KUBECONFIG } from '../life/played-node.ts';
+import { place, program } from '../rooted.ts';
 import { type FakeNode, fakeNode } from './fake-node.ts';
 
 let node: FakeNode;
@@ -248,6 +249,23 @@ describe('rollback', () => {
     expect(node.run(['rollback', '--to', '1', '--restore-datastore']).code).toBe(0);
     expect(node.records().datastore.restore).toBe('2');
     expect(node.calls().at(-1)).toBe('systemctl reboot');
+  });
+
+  test('puts no snapshot back on one of several servers', () => {
+    node.write(two());
+    const members = (count: number) => {
+      const answer = JSON.stringify({ items: Array(count).fill({}) });
+      program(node.root, 'curl', `case "$*" in *etcd*) echo '${answer}';; *) exit 22;; esac`);
+    };
+    place(node.root, '/etc/rancher/k3s/k3s.yaml', KUBECONFIG);
+    place(node.root, '/var/lib/rancher/k3s/server/db/etcd/member', '');
+    members(3);
+    expect(node.run(['rollback', '--to', '1', '--restore-datastore'])).toMatchObject({
+      code: 8,
+      err: expect.stringContaining('3 servers share the datastore'),
+    });
+    members(1);
+    expect(node.run(['rollback', '--to', '1', '--restore-datastore']).err).toContain('no such snapshot');
   });
 
   test('needs a snapshot that is there, and of the right version', () => {

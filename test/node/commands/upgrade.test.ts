@@ -4,7 +4,8 @@ import { storeFile } from '../../../src/node/model/paths.ts';
 import type { ExtensionFile } from '../../../src/node/model/types.ts';
 import { expectGolden } from '../../golden.ts';
 import { releaseText, sha256 } from '../download/example.ts';
-import { place } from '../rooted.ts';
+import { KUBECONFIG } from '../life/played-node.ts';
+import { place, program } from '../rooted.ts';
 import { startWorkerServer, type WorkerServer } from '../worker-server.ts';
 import {
   cutAfter,
@@ -87,6 +88,19 @@ describe('upgrade', () => {
     expect(calls.at(-1)).toBe('systemctl reboot');
     expect(calls.some((line) => line.startsWith('veritysetup verify --hash-offset='))).toBe(true);
     expect(calls.some((line) => line.startsWith('systemctl stop k3s'))).toBe(false);
+  });
+
+  test('notes how the system pods are right before the trial, which is held to that', () => {
+    const pods = [{ metadata: { name: 'own' }, status: { phase: 'Running', conditions: [] } }];
+    place(node.root, '/etc/rancher/k3s/k3s.yaml', KUBECONFIG);
+    program(
+      node.root,
+      'curl',
+      `case "$*" in */pods?*) echo '${JSON.stringify({ items: pods })}';; *) exit 22;; esac`,
+    );
+    expect(node.run(['upgrade', '--to', inFolder('v1.33.5+k3s1')]).code).toBe(0);
+    const baseline = () => JSON.parse(node.host.readText('/opt/sextant/health/baseline.json') ?? 'null');
+    expect(baseline()).toEqual({ format: 1, unready: ['Pod/own'] });
   });
 
   test('to the next minor version stops Kubernetes, takes a snapshot, and says what going back costs', async () => {

@@ -142,7 +142,7 @@ describe('a disk that is full', () => {
     const empty = full(node);
     watchFor(node);
     expect(node.asked).toEqual(['reboot']);
-    expect(node.said.out).toContain('the verdict cannot be recorded: restarting');
+    expect(node.said.out).toContain('it cannot be left as decided: restarting');
     powerOn(node);
     expect(linked(node)).toBe('first works');
     empty();
@@ -157,6 +157,70 @@ describe('a disk that is full', () => {
     empty();
     expect(pairOf(node, 'second broken').tries).toBe(1);
   });
+});
+
+describe('a restart that fails after a verdict', () => {
+  /** A reboot asks 25 times and then the manager itself. */
+  const ASKED = 26;
+  const judged = () => {
+    const node = goodNode();
+    put(node, '/etc/sextant/settings.json', '{"patienceSeconds": 30}');
+    upgraded(node, 'second broken');
+    powerOn(node);
+    return node;
+  };
+
+  test('is asked for again, also when Kubernetes seems well by then', () => {
+    const node = judged();
+    node.behaviour.failingRestarts = ASKED;
+    node.behaviour.healthy = () => node.behaviour.failingRestarts < ASKED;
+    watchFor(node);
+    expect(node.asked).toEqual(['reboot']);
+    expect(pairOf(node, 'second broken').state).toBe('bad');
+    node.behaviour.healthy = (content) => content.includes('works');
+    powerOn(node);
+    expect(linked(node)).toBe('first works');
+  });
+
+  test('is asked for by a watch that is started again', () => {
+    const node = judged();
+    node.behaviour.failingRestarts = Number.POSITIVE_INFINITY;
+    watchFor(node, 100);
+    expect(pairOf(node, 'second broken').state).toBe('bad');
+    expect(node.asked).toEqual([]);
+    node.behaviour.failingRestarts = 0;
+    watchFor(node, 10);
+    expect(node.asked).toEqual(['reboot']);
+  });
+
+  test('is asked for without end', () => {
+    const node = judged();
+    node.behaviour.failingRestarts = 20 * ASKED;
+    watchFor(node);
+    expect(node.asked).toEqual(['reboot']);
+    expect(node.said.out).toContain('it cannot be left as decided: restarting');
+  });
+});
+
+test('health of the pair before says nothing about the one that was exchanged live in that moment', () => {
+  const node = goodNode();
+  powerOn(node);
+  const curl = node.programs.get('curl') as NonNullable<ReturnType<typeof node.programs.get>>;
+  let exchanged = false;
+  node.programs.set('curl', (args, ...rest) => {
+    const answer = curl(args, ...rest);
+    if (!exchanged && node.clock >= 80 && String(args.at(-1)).includes('/pods?')) {
+      exchanged = true;
+      upgraded(node, 'second broken', undefined, undefined, null, 'live');
+    }
+    return answer;
+  });
+  watchFor(node);
+  expect(exchanged).toBe(true);
+  expect(linked(node)).toBe('second broken');
+  expect(pairOf(node, 'second broken').state).toBe('trying');
+  expect(records(node).boot?.outcome).toBe('open');
+  expect(node.said.out).not.toContain('second');
 });
 
 describe('what fails on a boot', () => {

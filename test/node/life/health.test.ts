@@ -13,6 +13,7 @@ import {
   playedNode,
   powerOn,
   records,
+  rolledBack,
   upgraded,
   watchFor,
 } from './played-node.ts';
@@ -97,6 +98,24 @@ describe('a pair is not good', () => {
 });
 
 describe('a pair is good', () => {
+  test('and the node’s object in the cluster says once what runs, on every boot', () => {
+    const node = onTrial();
+    const told = () => node.behaviour.told.map((patch) => JSON.parse(patch).metadata.labels);
+    verdictOf(node);
+    const id = String(pairOf(node, 'second works').id);
+    expect(told()).toEqual([
+      { 'sextant/generation': id, 'sextant/state': 'trying' },
+      { 'sextant/generation': id, 'sextant/state': 'good' },
+    ]);
+    node.behaviour.told = [];
+    rolledBack(node, pairOf(node, 'first works').id);
+    powerOn(node);
+    watchFor(node);
+    expect(told()).toEqual([
+      { 'sextant/generation': String(pairOf(node, 'first works').id), 'sextant/state': 'good' },
+    ]);
+  });
+
   test('with a system pod that was not ready before either', () => {
     const node = playedNode();
     node.behaviour.pods = [pod('svclb', false), pod('job', false, 'Job')];

@@ -33,6 +33,10 @@ export interface Behaviour {
   /** A server answers when an agent asks past itself. */
   serverThere: boolean;
   systemState: string;
+  /** What was asked of the node's object in the cluster, as JSON. */
+  told: string[];
+  /** Restarts that are asked for and not made, before one is. */
+  failingRestarts: number;
 }
 
 export interface PlayedNode extends RootedHost {
@@ -41,7 +45,7 @@ export interface PlayedNode extends RootedHost {
   readonly asked: string[];
 }
 
-const KUBECONFIG = `apiVersion: v1
+export const KUBECONFIG = `apiVersion: v1
 clusters:
 - cluster:
     certificate-authority-data: YQ==
@@ -71,11 +75,13 @@ function played(host: RootedHost): PlayedNode {
     reported: undefined,
     serverThere: true,
     systemState: 'running',
+    told: [],
+    failingRestarts: 0,
   };
   const node: PlayedNode = Object.assign(host, { behaviour, asked: [] });
   for (const name of ['tee', 'fsfreeze', 'grub-editenv']) host.programs.set(name, () => ({}));
   host.programs.set('systemctl', (args) => systemctl(node, args));
-  host.programs.set('curl', (args) => curl(node, args));
+  host.programs.set('curl', (args, { input }) => curl(node, args, input));
   return node;
 }
 
@@ -100,15 +106,22 @@ function systemctl(node: PlayedNode, [verb = '', ...words]: readonly string[]) {
       if (words.includes('systemd-sysext.service')) merge(node);
       return {};
     case 'reboot':
-      node.asked.push('reboot');
-      node.ending = true;
-      return {};
+      return restart(node);
+    case 'start':
+      return words.includes('reboot.target') ? restart(node) : {};
     default:
       return {};
   }
 }
 
-function curl(node: PlayedNode, args: readonly string[]) {
+function restart(node: PlayedNode) {
+  if (node.behaviour.failingRestarts-- > 0) return { code: 1, stderr: 'Call to Reboot failed' };
+  node.asked.push('reboot');
+  node.ending = true;
+  return {};
+}
+
+function curl(node: PlayedNode, args: readonly string[], input?: string) {
   const { behaviour } = node;
   const url = args.at(-1) ?? '';
   if (url.endsWith('/version')) return { stdout: behaviour.serverThere ? '401' : '000' };
@@ -116,6 +129,10 @@ function curl(node: PlayedNode, args: readonly string[]) {
   if (!content || !behaviour.healthy(content)) return { code: 7 };
   const json = (value: object) => ({ stdout: JSON.stringify(value) });
   if (url.endsWith('/readyz')) return { stdout: 'ok' };
+  if (url.endsWith('/nodes/node-1') && args.includes('PATCH')) {
+    behaviour.told.push(input ?? '');
+    return json({});
+  }
   if (url.endsWith('/nodes/node-1')) {
     const bootID = behaviour.reported ?? node.readText('/proc/sys/kernel/random/boot_id')?.trim();
     return json({ status: { nodeInfo: { bootID }, conditions: [{ type: 'Ready', status: 'True' }] } });
@@ -219,8 +236,9 @@ export function upgraded(
   kubernetes = 'v1.33.5+k3s1',
   file = stored(node, content),
   snapshot: string | null = null,
+  how: 'later' | 'live' = 'later',
 ): void {
-  const request = { files: [file], kubernetes, snapshot, how: 'later' as const, again: false };
+  const request = { files: [file], kubernetes, snapshot, how, again: false };
   decided(node, (known, seen) => upgrade(known as Records, seen, request), [file]);
 }
 

@@ -294,8 +294,43 @@ export const MUTANTS: readonly Mutant[] = [
       ...CORE,
       giveBack: (records, observation, given) =>
         given.reason === 'server-away'
-          ? CORE.verdict(records, observation, { result: 'good', detail: '' })
+          ? CORE.verdict(records, observation, {
+              generation: records.boot?.generation ?? 0,
+              result: 'good',
+              detail: '',
+            })
           : CORE.giveBack(records, observation, given),
+    },
+  },
+  {
+    name: 'a restart that failed is not asked for again',
+    breaks: ['I1'],
+    core: {
+      ...CORE,
+      verdict: (records, observation, found) => {
+        if (records.boot?.outcome !== 'bad') return CORE.verdict(records, observation, found);
+        return { runs: records.boot.generation, why: 'nothing is waiting', records, effects: [] };
+      },
+    },
+  },
+  {
+    name: 'what was found about one pair counts for the one that was exchanged for it',
+    breaks: ['I2'],
+    core: {
+      ...CORE,
+      verdict: (records, observation, found) =>
+        CORE.verdict(records, observation, { ...found, generation: records.boot?.generation ?? 0 }),
+    },
+  },
+  {
+    name: 'without the other slot nothing is run',
+    breaks: ['first'],
+    core: {
+      ...CORE,
+      decideBoot: (records, observation) => {
+        const lost = observation.other === null && observation.slot === 'active';
+        return CORE.decideBoot(lost ? { ...records, generations: [], wanted: null } : records, observation);
+      },
     },
   },
   {

@@ -46,6 +46,7 @@ ${readyChecks(stage)}
 [ "$(sextant_says '[.generations[] | select(.wanted)] | length')" = 0 ]
 k3s --version | grep -F 'k3s version ${stage.lab.release.version} '
 [ "$(k3s kubectl get configmap kept -o jsonpath={.data.by})" = the-lab ]
+until api "/api/v1/nodes/$(hostname | tr A-Z a-z)" | jq -e '.metadata.labels["sextant/generation"] == "1" and .metadata.annotations["sextant/kubernetes"] == "${stage.lab.release.version}"'; do sleep 2; done
 /opt/sextant/bin/sextant-node status
 /opt/sextant/bin/sextant-node history`,
     );

@@ -33,8 +33,15 @@ async function cutAt(stage: Stage, address: string, cut: number, seconds: number
     'no write was acknowledged in two minutes',
   );
   const before = (await node.boot()).bootId;
-  node.try(`${SEXTANT_NODE} upgrade --to ${address}`).catch(() => {});
+  let refused: string | undefined;
+  node
+    .try(`${SEXTANT_NODE} upgrade --to ${address}`)
+    .then(({ code, output }) => {
+      if (code !== 0) refused = output;
+    })
+    .catch(() => {}); // by its own restart, or by the cut
   await stage.pause(seconds);
+  stage.check(`cut ${cut}: the upgrade is not refused`, refused === undefined, refused ?? '');
   const where = (await node.boot()).bootId === before ? 'before the restart' : 'after the restart';
   end();
   await node.stop();

@@ -101,8 +101,30 @@ function initramfs(world: World, state: State, node: Node, label: string): Step[
   return [
     ...crashes(world, state, outcome, label),
     ...(world.scope.full ? outcome.full.flatMap((cut) => withoutSpace(world, state, node, cut, label)) : []),
+    ...(world.scope.full ? withoutOtherSlot(world, state, node, outcome, label) : []),
     ...decided(world, { ...state, ...outcome.disk }, node, before, decision, outcome, label),
   ];
+}
+
+/** The other slot cannot be booted from here: the decision is made again without it. */
+function withoutOtherSlot(world: World, state: State, node: Node, outcome: Outcome, label: string): Step[] {
+  if (!outcome.actions.some(({ name }) => name === 'boot-other-slot')) return [];
+  const there = { ...state, ...outcome.disk };
+  const before = readable(world, there);
+  if (!before) throw new Violation('I4', 'no records are left after a restart that failed');
+  const { decision, outcome: second } = world.memo.of(
+    `alone ${viewKey(there, node, outcome.enabled)}`,
+    () => {
+      const observation = { ...observationOf(world, there, node, outcome.enabled), other: null };
+      const made = world.core.decideBoot(before, observation);
+      checkDecision(world, before, there, made);
+      return { decision: made, outcome: perform(made, there, outcome.enabled, observation, world.interned) };
+    },
+  );
+  return decided(world, there, node, before, decision, second, `${label}, which fails`).map((step) => ({
+    ...step,
+    kind: 'full',
+  }));
 }
 
 /** After a failed write the decision is made again, with what is on the disk then. */
@@ -113,7 +135,7 @@ function withoutSpace(
   cut: Outcome['full'][number],
   label: string,
 ): Step[] {
-  const there = acted({ ...state, ...cut.disk }, cut.done);
+  const there = { ...acted({ ...state, ...cut.disk }, cut.done), ...torn(cut.cut) };
   const before = readable(world, there);
   if (!before) throw new Violation('I4', 'no records are left after a write that failed');
   const { decision, outcome } = world.memo.of(`full ${viewKey(there, node, cut.enabled)}`, () => {
@@ -187,9 +209,13 @@ export function crashes(world: World, state: State, outcome: Outcome, label: str
   return outcome.crashes.map(({ disk, done, cut }): Step => {
     const after = acted({ ...state, ...disk }, done);
     checkDisk(world, state, after, label);
-    const torn = cut?.name === 'restore-snapshot' ? { data: 2 } : {};
-    return { label: `${label}; power cut in the middle`, to: off({ ...after, ...torn }), kind: 'crash' };
+    return { label: `${label}; power cut in the middle`, to: off({ ...after, ...torn(cut) }), kind: 'crash' };
   });
+}
+
+/** What an action that was cut short leaves. */
+function torn(cut: Action | null): Partial<State> {
+  return cut?.name === 'restore-snapshot' ? { data: 2 } : {};
 }
 
 /** What actions did to the node. */

@@ -32,6 +32,7 @@ export interface Outcome {
     readonly disk: Disk;
     readonly enabled: number;
     readonly done: readonly Action[];
+    readonly cut: Action | null;
   }[];
   readonly fault: string | null;
 }
@@ -115,10 +116,11 @@ export function perform(
       result.crashes.map(({ image: left, done, cut }) => ({ disk: diskOf(left), done, cut })),
     ),
     full: distinct(
-      result.full.map(({ image: left, done }) => ({
+      result.full.map(({ image: left, done, cut }) => ({
         disk: diskOf(left),
         enabled: targetSet(left.files[ENABLED]),
         done,
+        cut,
       })),
     ),
     fault: result.fault,

@@ -25,7 +25,7 @@ export interface Scope {
   readonly datastore: DatastoreKind;
   /** Operators delete files, links and records; the previous copy of the records is followed. */
   readonly faults: boolean;
-  /** Disk full at any write. */
+  /** Disk full at any write, and every action fails. */
   readonly full: boolean;
 }
 

@@ -26,7 +26,7 @@ export interface Played {
   readonly actions: readonly Action[];
   /** Crashes before the end. */
   readonly crashes: readonly Ending[];
-  /** What is visible when an effect that needs space fails. */
+  /** What is visible when an effect that needs space fails, or an action that can be half done. */
   readonly full: readonly Ending[];
   /** An effect that must not fail did: its number and what went wrong. */
   readonly fault: string | null;
@@ -67,6 +67,9 @@ export function play(effects: readonly Effect[], start: Image): Played {
     }
     if (NEEDS_SPACE.has(effect.do) && !isVolatile('path' in effect ? `${effect.path}/` : '/')) {
       full.push({ image: visible(names), done, cut: null });
+    }
+    if (effect.do === 'run' && actionTakesTime(effect.action)) {
+      full.push({ image: visible(names), done, cut: effect.action });
     }
     const failure = execute(effect);
     if (failure) {

@@ -131,6 +131,22 @@ function checkFair(world: World, before: Records, after: Records): void {
   }
 }
 
+/** I1: a node that is still on the pair of its bad verdict goes on trying to leave it, while a good one of this system could run. */
+export function checkLeaves(
+  world: World,
+  before: Records,
+  state: State,
+  node: Node,
+  { effects }: Decision,
+): void {
+  const running = before.generations.find(({ id }) => id === before.boot?.generation);
+  if (before.boot?.outcome !== 'bad' || !running || setOfPair(running) !== node.runs) return;
+  if (!good(before).some((pair) => osOf(pair) === node.os && runnable(world, before, state, pair))) return;
+  const last = effects.at(-1);
+  if (last?.do !== 'run' || !['reboot', 'boot-other-slot'].includes(last.action.name))
+    throw new Violation('I1', 'the node stays on a pair that is bad');
+}
+
 /** I3 for the effects of one decision. */
 export function checkDecision(world: World, before: Records, state: State, decision: Decision): void {
   const installed = [state.active, state.passive, state.node?.os ?? -1];

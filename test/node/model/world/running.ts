@@ -17,7 +17,7 @@ import { osOf, setOfPair } from './canonical.ts';
 import { type Outcome, perform, storedFolders } from './command.ts';
 import { Violation } from './core.ts';
 import { fileOf, KUBERNETES, minorOf } from './facts.ts';
-import { checkDecision, checkDisk, checkProven } from './invariants.ts';
+import { checkDecision, checkDisk, checkLeaves, checkProven } from './invariants.ts';
 import type { State } from './state.ts';
 
 /** What can happen to a node that is up, except faults by others. */
@@ -44,16 +44,29 @@ function ours(world: World, state: State, node: Node, records: Records): Step[] 
   const seen = (from = state) => observationOf(world, from, node, node.runs);
   const healthy = node.runs >= 0 ? node.os * 3 + node.runs : null;
   const between = node.step > 0;
+  const generation = records.boot?.generation ?? 0;
+  const well = { result: 'good', detail: '' } as const;
   const good: Asked[] =
     healthy === null
       ? []
-      : [['health: good', () => core.verdict(records, seen(), { result: 'good', detail: '' }), healthy]];
+      : [['health: good', () => core.verdict(records, seen(), { ...well, generation }), healthy]];
+  // The look at a pair that has been exchanged live before its verdict was given.
+  const late = records.generations
+    .filter(({ id }) => id !== generation)
+    .slice(0, 1)
+    .map(
+      ({ id }): Asked => [
+        `health of ${id}, which does not run: good`,
+        () => core.verdict(records, seen(), { ...well, generation: id }),
+      ],
+    );
   const gc: Asked = ['gc', () => core.collect(records, seen(), { folders: storedFolders(state.store) })];
   // Between the steps of kairos-agent only what looks at the slots matters: the rest touches other files and can as well come before.
   if (between) return [...good, gc].flatMap((one) => ask(world, state, node, records, one));
   const asked: Asked[] = [
     gc,
     ...good,
+    ...late,
     ['the server is away', () => core.giveBack(records, seen(), { reason: 'server-away' })],
     [
       'a foreign extension broke the merge',
@@ -99,7 +112,12 @@ export function badVerdicts(world: World, state: State, node: Node, records: Rec
   return (['bad', 'silent'] as const).flatMap((result) =>
     ask(world, state, node, records, [
       `health: ${result}`,
-      () => world.core.verdict(records, seen(), { result, detail: '' }),
+      () =>
+        world.core.verdict(records, seen(), {
+          generation: records.boot?.generation ?? 0,
+          result,
+          detail: '',
+        }),
     ]),
   );
 }
@@ -142,6 +160,7 @@ function ask(
     if (isRefusal(decision)) return null;
     checkDecision(world, before, from, decision);
     checkProven(before, decision.records, healthy);
+    if (label.startsWith('health: ')) checkLeaves(world, before, from, node, decision);
     const observation = observationOf(world, from, node, node.runs);
     const outcome = perform(decision, from, node.runs, observation, world.interned);
     if (outcome.fault) throw new Violation('I4', `${label}: ${outcome.fault}`);
@@ -174,11 +193,32 @@ function command(
     : [];
   const up = { ...node, unsynced: outcome.unsynced };
   const ends = outcome.actions.some(({ name }) => name === 'reboot' || name === 'boot-other-slot');
-  if (ends) return [...cut, ...full, { label: said, to: off(after), kind: 'restart' }];
+  if (ends) {
+    const failed = world.scope.full ? withoutRestart(state, node, outcome, said) : [];
+    return [...cut, ...full, ...failed, { label: said, to: off(after), kind: 'restart' }];
+  }
   const live = outcome.actions.some(({ name }) => name === 'switch-live');
   const runs = live ? outcome.enabled : node.runs;
   const merged = live ? merge(world, after, runs) : after;
   return [...cut, ...full, { label: said, to: { ...merged, node: { ...up, runs } }, kind: 'run' }];
+}
+
+/** The restart, which comes last, is not made: the slot is chosen for the next boot by then, or it is not. */
+function withoutRestart(state: State, node: Node, outcome: Outcome, label: string): Step[] {
+  const to = { ...acted({ ...state, ...outcome.disk }, outcome.actions.slice(0, -1)), node };
+  const chosen = outcome.actions.some(({ name }) => name === 'boot-other-slot');
+  return [
+    { label: `${label}, the restart fails`, to, kind: 'full' },
+    ...(chosen
+      ? [
+          {
+            label: `${label}, the restart fails after the slot was chosen`,
+            to: { ...acted({ ...state, ...outcome.disk }, outcome.actions), node },
+            kind: 'full',
+          } as const,
+        ]
+      : []),
+  ];
 }
 
 /** kairos-agent upgrade, step by step. From passive it leaves passive alone. A crash loses the transition image and nothing else. */
