@@ -28,6 +28,8 @@ export interface Lab {
   readyOff?: Promise<ReadyNode>;
   /** The same node, taken over by sextant-node and good, saved with its memory. */
   adopted?: Promise<ReadyNode>;
+  /** Folder of the node with which the making of one of these failed: the one to look at, for every scenario that wanted it. */
+  failedPreparation?: string;
   /** Power cuts of the scenario that does them, and the seed from which their moments are drawn. */
   readonly cuts: number;
   readonly seed: number;

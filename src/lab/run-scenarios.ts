@@ -62,11 +62,12 @@ export async function runScenario(lab: Lab, scenario: Scenario): Promise<Scenari
     const failure = error.details === undefined ? error.message : `${error.message}\n${error.details}`;
     stage.say(failure);
     const result = { ...about, passed: false, seconds: seconds(), failure };
-    return stage.asked === undefined ? result : { ...result, kept: stage.asked.folder };
+    const kept = stage.asked?.folder ?? lab.failedPreparation;
+    return kept === undefined ? result : { ...result, kept };
   }
 }
 
-/** Runs scenarios, several at a time where the machine allows it, and writes junit.xml and results.json into `results`. */
+/** Runs scenarios, several at a time where the machine allows it, and writes lab.junit.xml and lab.json into `results`. */
 export async function runScenarios(
   lab: Lab,
   scenarios: readonly Scenario[],

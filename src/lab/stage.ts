@@ -286,16 +286,24 @@ export function stepsText(steps: ReadonlyMap<StepName, number>): string {
   return [...steps].map(([name, seconds]) => `${name} ${Math.round(seconds)} s`).join(', ');
 }
 
-async function makeReadyNode(lab: Lab): Promise<ReadyNode> {
-  const stage = new Stage(lab, 'ready-node');
-  try {
+function makeReadyNode(lab: Lab): Promise<ReadyNode> {
+  return preparation(lab, 'ready-node', async (stage) => {
     const server = await stage.serve();
     const node = await stage.node({ [ACTIVATION_FILE]: await stage.activation(server) });
     await stage.untilReady(node);
-    const ready = await stage.save(node, server, 'ready');
+    return stage.save(node, server, 'ready');
+  });
+}
+
+/** What several scenarios start from, made on a stage of its own; where that fails its node is kept to be looked at. */
+export async function preparation<T>(lab: Lab, name: string, work: (stage: Stage) => Promise<T>): Promise<T> {
+  const stage = new Stage(lab, name);
+  try {
+    const made = await work(stage);
     await stage.end(false);
-    return ready;
+    return made;
   } catch (error) {
+    if (stage.asked) lab.failedPreparation = stage.asked.folder;
     await stage.end(true);
     throw error;
   }

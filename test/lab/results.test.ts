@@ -1,6 +1,21 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { chosenScenarios, junit, lookFurther, parallelism } from '../../src/lab/run-scenarios.ts';
+import type { Lab } from '../../src/lab/lab.ts';
+import type { LabNode } from '../../src/lab/node.ts';
+import {
+  chosenScenarios,
+  junit,
+  lookFurther,
+  parallelism,
+  runScenario,
+} from '../../src/lab/run-scenarios.ts';
 import { SCENARIOS } from '../../src/lab/scenarios/index.ts';
+import type { Scenario } from '../../src/lab/scenarios/types.ts';
+import { preparation } from '../../src/lab/stage.ts';
+import { SextantError } from '../../src/support/errors.ts';
+import { silent } from '../../src/support/progress.ts';
 
 test('scenarios have names of their own, each a sentence', () => {
   const names = SCENARIOS.map(({ name }) => name);
@@ -43,6 +58,30 @@ test('JUnit: counts, and nothing that breaks the XML', () => {
   expect(text).toContain('name="one &amp; &lt;two&gt;"');
   expect(text).toContain('<failure message="bad &quot;thing&quot;[0m">');
   expect(text).not.toContain(control);
+});
+
+test('where what several scenarios start from could not be made, each of them points at that node', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sextant-lab-'));
+  try {
+    const context = { cache: folder, progress: silent, signal: new AbortController().signal };
+    const lab = { folder, context } as unknown as Lab;
+    const scenario: Scenario = {
+      name: 'next-boots',
+      sentence: '',
+      run: (stage) =>
+        preparation(stage.lab, 'ready-node', (own) => {
+          own.asked = { folder: '/kept/ready-node/node1' } as LabNode;
+          throw new SextantError('verification', 'it never came to Ready');
+        }),
+    };
+    expect(await runScenario(lab, scenario)).toMatchObject({
+      passed: false,
+      failure: 'it never came to Ready',
+      kept: '/kept/ready-node/node1',
+    });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test('a kept disk is offered for booting only where it has a boot loader', () => {

@@ -4,13 +4,13 @@ import type { Stage } from '../stage.ts';
 import type { BuiltRelease } from '../variant.ts';
 
 /** A pod of the image that the extension carries along; the program prints its arguments and ends. */
-const POD = `apiVersion: v1
+const podText = (name: string) => `apiVersion: v1
 kind: Pod
-metadata: {name: hello}
+metadata: {name: ${name}}
 spec:
   restartPolicy: Never
   containers:
-  - name: hello
+  - name: ${name}
     image: docker.io/k3s-standin/pause:1
     imagePullPolicy: Never
     args: [hello from a pod]
@@ -19,20 +19,20 @@ spec:
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 /** Runs a pod to completion through the node's own API, unless it has run, and leaves a ConfigMap to find again. */
-export async function runPod(stage: Stage, node: LabNode): Promise<void> {
+export async function runPod(stage: Stage, node: LabNode, name = 'hello'): Promise<void> {
   await stage.prove(
     'a pod from an image carried along runs to completion',
     node,
-    `echo ${base64(POD)} | base64 -d >/run/sextant-lab/pod.yaml
+    `echo ${base64(podText(name))} | base64 -d >/run/sextant-lab/pod.yaml
 until api /api/v1/namespaces/default/serviceaccounts/default >/dev/null; do sleep 1; done
 k3s kubectl apply -f /run/sextant-lab/pod.yaml
 k3s kubectl get configmap kept || k3s kubectl create configmap kept --from-literal=by=the-lab
 tries=0
-until [ "$(api /api/v1/namespaces/default/pods/hello | jq -r .status.phase)" = Succeeded ]; do
+until [ "$(api /api/v1/namespaces/default/pods/${name} | jq -r .status.phase)" = Succeeded ]; do
   tries=$((tries + 1)); [ $tries -lt 180 ]
   sleep 1
 done
-[ "$(k3s kubectl logs hello)" = 'hello from a pod' ]`,
+[ "$(k3s kubectl logs ${name})" = 'hello from a pod' ]`,
   );
 }
 

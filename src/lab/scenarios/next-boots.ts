@@ -4,7 +4,7 @@ import type { Scenario } from './types.ts';
 export const nextBoots: Scenario = {
   name: 'next-boots',
   sentence:
-    'later boots: linked by immucore in the initramfs, merged before anything needs it, no request to the release server, Ready, data still there',
+    'later boots: linked by immucore in the initramfs, merged before anything needs it, no request to the release server, Ready, data still there, another pod runs',
   async run(stage) {
     const { node, server } = await stage.readyNode();
     await runPod(stage, node);
@@ -44,6 +44,7 @@ done
 [ "$(k3s kubectl get configmap kept -o jsonpath={.data.by})" = the-lab ]
 [ "$(api /api/v1/namespaces/default/pods/hello | jq -r .status.phase)" = Succeeded ]`,
     );
+    await runPod(stage, node, 'later');
     await stage.verdict(node, 'merged with dm-verity in use, node Ready', readyChecks(stage));
   },
 };

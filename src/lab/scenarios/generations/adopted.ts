@@ -1,6 +1,6 @@
 import type { LabNode } from '../../node.ts';
 import type { ReleaseServer } from '../../release-server.ts';
-import { Stage } from '../../stage.ts';
+import { preparation, type Stage } from '../../stage.ts';
 import { runPod } from '../common.ts';
 
 /** sextant-node as a person calls it. */
@@ -47,20 +47,12 @@ export async function setSettings(node: LabNode, settings: Partial<Settings>): P
  */
 export async function adoptedNode(stage: Stage): Promise<{ node: LabNode; server: ReleaseServer }> {
   const { lab } = stage;
-  lab.adopted ??= (async () => {
-    const own = new Stage(lab, 'adopted-node');
-    try {
-      const { node, server } = await own.readyNode();
-      await runPod(own, node);
-      await adopt(own, node);
-      const saved = await own.save(node, server, 'adopted');
-      await own.end(false);
-      return saved;
-    } catch (error) {
-      await own.end(true);
-      throw error;
-    }
-  })();
+  lab.adopted ??= preparation(lab, 'adopted-node', async (own) => {
+    const { node, server } = await own.readyNode();
+    await runPod(own, node);
+    await adopt(own, node);
+    return own.save(node, server, 'adopted');
+  });
   const { disk, server } = await lab.adopted;
   return { node: await stage.resume(disk), server };
 }
