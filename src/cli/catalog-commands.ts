@@ -19,7 +19,7 @@ const load = () => import('./commands/catalog.ts');
 export function catalogCommand(withContext: WithContext): Command {
   const catalog = new Command('catalog')
     .enablePositionalOptions()
-    .description('a list of releases that nodes and Kairos choose from: add to it, yank, look, check')
+    .description('a list of releases that nodes and Kairos choose from: add to it, yank, sign, look, check')
     .addHelpText(
       'after',
       examples(
@@ -79,6 +79,14 @@ export function catalogCommand(withContext: WithContext): Command {
     .action((folder: string, version: string, options) =>
       withContext(async () => (await load()).yank(folder, version, options)),
     );
+  catalog
+    .command('sign')
+    .description('sign a catalog as it is: for the first time, or by the key that follows another one')
+    .argument('<catalog>', 'folder of the catalog')
+    .addOption(keyOption())
+    .option('--trust <file>', 'PEM certificates or public keys of which one must have signed it until now')
+    .addHelpText('after', examples('sextant catalog sign catalog --key catalog-2.key --trust catalog.crt'))
+    .action((folder: string, options) => withContext(async () => (await load()).sign(folder, options)));
   catalog
     .command('show')
     .description('list the releases of a catalog, or show one')

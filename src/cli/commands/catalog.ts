@@ -2,6 +2,7 @@ import { addReleases, yankRelease } from '../../release/catalog/add.ts';
 import { oneRelease } from '../../release/catalog/change.ts';
 import { checkCatalog } from '../../release/catalog/check.ts';
 import { readCatalog } from '../../release/catalog/fetch.ts';
+import { signCatalogFolder } from '../../release/catalog/folder.ts';
 import { readPublished } from '../../release/catalog/published.ts';
 import type { Catalog, CatalogRelease } from '../../release/catalog/types.ts';
 import type { Context } from '../../support/context.ts';
@@ -53,6 +54,19 @@ export async function yank(
   const { before, after } = await yankRelease({ ...options, folder, version, why });
   if (after.serial === before) process.stdout.write(`${folder}: is so already, serial ${before}\n`);
   else written(folder, after, options);
+}
+
+export async function sign(
+  folder: string,
+  { key, trust }: { readonly key?: string; readonly trust?: string },
+): Promise<void> {
+  if (key === undefined) {
+    throw new SextantError('usage', 'sign: with which key was not said', {
+      hint: 'sextant catalog sign CATALOG --key NEW.key --trust OLD.crt',
+    });
+  }
+  const { catalog } = await signCatalogFolder(folder, key, trust);
+  written(folder, catalog, { key });
 }
 
 function written(folder: string, { serial, releases }: Catalog, { key }: SigningOptions): void {

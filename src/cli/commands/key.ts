@@ -55,7 +55,10 @@ export async function rotate(
       signing(next.key, next.certificate, certificate),
       '3. When no node needs a release of the old key any more, not even to fall back to, take alsoTrust away, build, and bring that',
       '   activation to the nodes. They refuse the old key from then on; systemd does not look at a certificate\u2019s dates.',
-      `   What a key signed: ${commandName()} key show ${certificate} --release dist`,
+      `A catalog that the key signs goes with it: both certificates in catalog.trust of the nodes' settings, then`,
+      `   ${commandName()} catalog sign CATALOG --key ${next.key} --trust ${certificate}`,
+      `   and at the end the new certificate alone.`,
+      `What a key signed: ${commandName()} key show ${certificate} --release dist`,
       '',
     ].join('\n'),
   );

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { addReleases, yankRelease } from '../../../src/release/catalog/add.ts';
 import { checkCatalog } from '../../../src/release/catalog/check.ts';
 import { readCatalog } from '../../../src/release/catalog/fetch.ts';
+import { signCatalogFolder } from '../../../src/release/catalog/folder.ts';
 import { publishedReferences } from '../../../src/release/catalog/published.ts';
 import type { Catalog } from '../../../src/release/catalog/types.ts';
 import type { Context } from '../../../src/support/context.ts';
@@ -270,6 +271,34 @@ describe('the signature', () => {
     expect(snapshot()).toEqual(before);
     await add(['v1.36.3+k3s1'], { unsigned: true });
     expect(existsSync(`${catalogFile()}.sig`)).toBe(false);
+  });
+
+  test('goes over to the key that follows, and the catalog stays as it is', async () => {
+    await add(['v1.35.6+k3s1'], { key: signer.key });
+    const before = snapshot();
+    await expect(signCatalogFolder(folder, other.key)).rejects.toMatchObject({ code: 'usage' });
+    await expect(signCatalogFolder(folder, other.key, other.certificate)).rejects.toMatchObject({
+      code: 'verification',
+    });
+    expect(snapshot()).toEqual(before);
+    await signCatalogFolder(folder, other.key, signer.certificate);
+    const unsigned = (files: object) => Object.entries(files).filter(([name]) => !name.endsWith('.sig'));
+    expect(unsigned(snapshot())).toEqual(unsigned(before));
+    expect(await checkCatalog(folder, { trust: other.certificate }, context)).toMatchObject({
+      signed: 'trusted',
+    });
+    await expect(checkCatalog(folder, { trust: signer.certificate }, context)).rejects.toMatchObject({
+      code: 'verification',
+    });
+    await add(['v1.36.3+k3s1'], { key: other.key });
+  });
+
+  test('is made for a catalog that had none', async () => {
+    await add(['v1.35.6+k3s1']);
+    await signCatalogFolder(folder, signer.key);
+    expect(await checkCatalog(folder, { trust: signer.certificate }, context)).toMatchObject({
+      signed: 'trusted',
+    });
   });
 
   test('a key that others may read, or that is none, is refused and never shown', async () => {
