@@ -22,5 +22,8 @@ export async function onLoggedDisk(node: RootedHost): Promise<LoggedDisk> {
     rmSync(join(node.root, folder), { recursive: true });
     symlinkSync(`/disk/${folder}`, join(node.root, folder));
   }
+  // On a node these are mount points; syncing one does not follow a link.
+  const { sync } = node;
+  node.sync = (path) => sync(PERSISTENT.includes(path.slice(1)) ? `/disk${path}` : path);
   return loggedDisk(content, diskOf(node), log);
 }

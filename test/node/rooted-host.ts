@@ -139,7 +139,7 @@ function named<T>(path: string, work: () => T): T {
 }
 
 /** The path below `root`, with every link on the way followed as the node would; the last one only when asked for. */
-function resolveIn(root: string, path: string, followLast: boolean, depth = 0): string {
+export function resolveIn(root: string, path: string, followLast: boolean, depth = 0): string {
   if (depth > 40) throw new HostError('ELOOP', 'open', path);
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   let at = '';

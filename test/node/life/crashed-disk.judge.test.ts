@@ -1,18 +1,26 @@
 import { createHash } from 'node:crypto';
 import { afterAll, expect, test } from 'vitest';
 import { randomFrom } from '../../../src/lab/random.ts';
+import { gc } from '../../../src/node/commands/gc.ts';
+import { retire } from '../../../src/node/commands/retire.ts';
 import { obtainImage, writeRootHash } from '../../../src/node/download/obtain.ts';
+import { replaceFile } from '../../../src/node/files.ts';
+import { takeSnapshot } from '../../../src/node/kubernetes/snapshot.ts';
 import { storeFile } from '../../../src/node/model/paths.ts';
+import type { ExtensionFile } from '../../../src/node/model/types.ts';
+import { readRecords } from '../../../src/node/records-file.ts';
 import { afterCuts, canLogDisks, type DiskHistory, mounted } from '../../logged-disk.ts';
 import { extensionFile } from '../fake-node.ts';
 import { diskOf, onLoggedDisk } from '../logged-node.ts';
 import { put } from '../rooted-host.ts';
 import {
+  adopted,
   forgetGoodNode,
   goodNode,
   linked,
   type PlayedNode,
   pairOf,
+  playedNode,
   powerOn,
   records,
   rolledBack,
@@ -22,8 +30,10 @@ import {
   watchFor,
 } from './played-node.ts';
 
-/** A node's life, each step of which is over once its function has returned: a power cut behind that loses nothing of it. */
-const LIFE: readonly (readonly [string, (node: PlayedNode) => void])[] = [
+/** Each step of a node's life is over once its function has returned: a power cut behind that loses nothing of it. */
+type Life = readonly (readonly [string, (node: PlayedNode) => void])[];
+
+const LIFE: Life = [
   ['an upgrade is fetched and recorded', (node) => fetched(node, 'second broken')],
   ['its first boot', powerOn],
   ['an orderly shutdown without a verdict', shutDown],
@@ -39,12 +49,51 @@ const LIFE: readonly (readonly [string, (node: PlayedNode) => void])[] = [
   ['the verdict "good" on it again', watchFor],
 ];
 
-function fetched(node: PlayedNode, content: string): void {
+/** From the takeover to the end, by another minor version whose snapshot is put back, a live exchange and what is cleaned up. */
+const WITH_DATASTORE: Life = [
+  ['it is taken over', (node) => adopted(node, 'first works', undefined, obtained(node, 'first works'))],
+  ['its first boot', powerOn],
+  ['the verdict "good"', watchFor],
+  [
+    'a snapshot is taken, and another minor version recorded',
+    (node) => {
+      takeSnapshot(node, '3', 'v1.33.4+k3s1');
+      fetched(node, 'second broken', 'v1.34.1+k3s1', '3');
+    },
+  ],
+  ['the boot of that', powerOn],
+  ['it writes', (node) => replaceFile(node, DATASTORE, 'of the trial', 0o600)],
+  ['the verdict "bad"', watchFor],
+  ['the boot that puts the datastore back', powerOn],
+  ['the verdict "good" on the pair before', watchFor],
+  ['another one is exchanged live', (node) => fetched(node, 'third works', undefined, null, 'live')],
+  ['the verdict "good" on that', watchFor],
+  ['what nothing needs is removed', (node) => gc.run(told(node))],
+  ['the node is given back', (node) => retire.run(told(node, ['yes']))],
+];
+const DATASTORE = '/var/lib/rancher/k3s/server/db/state.db';
+
+function told(node: PlayedNode, options: readonly string[] = []) {
+  return { host: node, words: [], options: new Map(options.map((name) => [name, ''])) };
+}
+
+function fetched(
+  node: PlayedNode,
+  content: string,
+  kubernetes?: string,
+  snapshot: string | null = null,
+  how: 'later' | 'live' = 'later',
+): void {
+  upgraded(node, content, kubernetes, obtained(node, content), snapshot, how);
+}
+
+/** An extension's file, by the real code that downloads it. */
+function obtained(node: PlayedNode, content: string): ExtensionFile {
   const file = extensionFile(content);
   put(node, '/media/stick/image', content);
   obtainImage(node, file, { kind: 'file', place: '/media/stick/image' }, () => {});
   writeRootHash(node, file);
-  upgraded(node, content, undefined, file);
+  return file;
 }
 
 interface Crash {
@@ -62,11 +111,14 @@ interface Crashes {
   readonly wrong: readonly Crash[];
 }
 
-/** Lives LIFE on a real ext4, cuts the power behind every write that reached the disk, and has the next boot decide. */
-async function crashed(prepare: (node: PlayedNode) => void = () => {}): Promise<Crashes> {
-  const node = goodNode();
-  prepare(node);
+/** Lives on a real ext4, has the power cut behind every write that reached the disk, and the next boot decide. */
+async function crashed(
+  node: PlayedNode,
+  life: Life,
+  prepare: (node: PlayedNode) => void = () => {},
+): Promise<Crashes> {
   const logged = await onLoggedDisk(node);
+  prepare(node);
   const expected: string[] = [];
   const ends: number[] = [];
   let history: DiskHistory;
@@ -74,7 +126,7 @@ async function crashed(prepare: (node: PlayedNode) => void = () => {}): Promise<
     // What the boot after each step decides, on what its files hold; they may be in memory only.
     const decidedNow = () => nextBoot(turnedOff(node.root));
     expected.push(decidedNow());
-    for (const [, step] of LIFE) {
+    for (const [, step] of life) {
       step(node);
       ends.push(logged.entries());
       expected.push(decidedNow());
@@ -96,7 +148,7 @@ async function crashed(prepare: (node: PlayedNode) => void = () => {}): Promise<
     outcomes.set(digest, outcome);
     cuts++;
     const right = after === ends[step] ? [expected[step + 1]] : [expected[step], expected[step + 1]];
-    if (!right.includes(outcome)) wrong.push({ after, step: LIFE[step]?.[0] ?? '', lost, outcome });
+    if (!right.includes(outcome)) wrong.push({ after, step: life[step]?.[0] ?? '', lost, outcome });
   }
   console.log(
     `${history.entries.length} writes and flushes, ${cuts} cuts (seed ${seed}), ${outcomes.size} different disks`,
@@ -108,14 +160,20 @@ async function crashed(prepare: (node: PlayedNode) => void = () => {}): Promise<
 function nextBoot(node: PlayedNode): string {
   try {
     powerOn(node);
+    const data = node.readText(DATASTORE) ?? 'no data';
+    const { records: found, problem } = readRecords(node);
+    // Given back, the records go last, and it does not matter how many of them are left.
+    if (found?.retired || problem?.code === 'missing') return `${linked(node)} on ${data}: not ours`;
     const { generations } = records(node);
     const pairs = generations.map(({ id, state, tries, files }) => {
-      const there = files.every((file) => node.stat(storeFile(file))) ? '' : ' (no file)';
+      // Of a bad pair it does not matter whether they are removed already.
+      const lost = state !== 'bad' && !files.every((file) => node.stat(storeFile(file)));
+      const there = lost ? ' (no file)' : '';
       return `${id} ${state} ${tries}${there}`;
     });
-    return `${linked(node)}: ${pairs.join(', ')}`;
+    return `${linked(node)} on ${data}: ${pairs.join(', ')}`;
   } catch (error) {
-    return `${error}`;
+    return `${linked(node)} on ${node.readText(DATASTORE)}: ${error}`;
   }
 }
 
@@ -124,7 +182,19 @@ afterAll(forgetGoodNode);
 test.skipIf(!canLogDisks())(
   'power cuts behind every write of a life on a real ext4, unsynced writes lost: each next boot decides what it should (needs root, loop devices and FUSE)',
   async () => {
-    const { writes, cuts, wrong } = await crashed();
+    const { writes, cuts, wrong } = await crashed(goodNode(), LIFE);
+    expect(wrong).toEqual([]);
+    expect(writes).toBeGreaterThan(100);
+    expect(cuts).toBeGreaterThan(writes);
+  },
+);
+
+test.skipIf(!canLogDisks())(
+  'the same with a datastore, from the takeover until the node is given back (needs root, loop devices and FUSE)',
+  async () => {
+    const node = playedNode();
+    put(node, DATASTORE, 'of before');
+    const { writes, cuts, wrong } = await crashed(node, WITH_DATASTORE);
     expect(wrong).toEqual([]);
     expect(writes).toBeGreaterThan(100);
     expect(cuts).toBeGreaterThan(writes);
@@ -134,7 +204,7 @@ test.skipIf(!canLogDisks())(
 test.skipIf(!canLogDisks())(
   'the same without the syncs: cuts are found that lose what was done',
   async () => {
-    const { wrong } = await crashed((node) => {
+    const { wrong } = await crashed(goodNode(), LIFE, (node) => {
       node.sync = () => {};
     });
     expect(wrong.length).toBeGreaterThan(0);

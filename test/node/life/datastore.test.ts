@@ -1,5 +1,3 @@
-import { cpSync } from 'node:fs';
-import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { takeSnapshot } from '../../../src/node/kubernetes/snapshot.ts';
 import { PREVIOUS_FILE, RECORD_FILE } from '../../../src/node/model/paths.ts';
@@ -22,11 +20,6 @@ const DATASTORE = '/var/lib/rancher/k3s/server/db/state.db';
 let node: PlayedNode;
 beforeEach(() => {
   node = playedNode();
-  node.programs.set('cp', (args) => {
-    const [from = '', to = ''] = args.slice(-2);
-    cpSync(join(node.root, from), join(node.root, to), { recursive: true });
-    return {};
-  });
   put(node, DATASTORE, 'of before');
   adopted(node, 'first works');
   powerOn(node);

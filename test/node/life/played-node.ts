@@ -15,7 +15,7 @@ import { upgrade } from '../../../src/node/model/upgrade.ts';
 import { observe } from '../../../src/node/observe/observe.ts';
 import { readRecords } from '../../../src/node/records-file.ts';
 import { copyOf, type FakeNode, fakeNode, newBoot, stored } from '../fake-node.ts';
-import { folder, put, type RootedHost } from '../rooted-host.ts';
+import { folder, put, type RootedHost, resolveIn } from '../rooted-host.ts';
 
 /** How Kubernetes behaves with what is linked; a test changes it as it goes. */
 export interface Behaviour {
@@ -80,6 +80,11 @@ function played(host: RootedHost): PlayedNode {
   };
   const node: PlayedNode = Object.assign(host, { behaviour, asked: [] });
   for (const name of ['tee', 'fsfreeze', 'grub-editenv']) host.programs.set(name, () => ({}));
+  host.programs.set('cp', (args) => {
+    const [from = '', to = ''] = args.slice(-2).map((path) => resolveIn(host.root, path, true));
+    cpSync(from, to, { recursive: true });
+    return {};
+  });
   host.programs.set('systemctl', (args) => systemctl(node, args));
   host.programs.set('curl', (args, { input }) => curl(node, args, input));
   return node;
@@ -223,8 +228,12 @@ function decided(
 }
 
 /** The node's first records: what is linked becomes the first generation. */
-export function adopted(node: PlayedNode, content: string, kubernetes = 'v1.33.4+k3s1'): void {
-  const file = stored(node, content);
+export function adopted(
+  node: PlayedNode,
+  content: string,
+  kubernetes = 'v1.33.4+k3s1',
+  file = stored(node, content),
+): void {
   const settings = { tries: 3, patienceSeconds: 900, settleSeconds: 60 };
   decided(node, (known, seen) => adopt(known, seen, { files: [file], kubernetes, settings }), [file]);
 }

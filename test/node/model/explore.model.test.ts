@@ -3,12 +3,16 @@ import { MUTANTS } from './mutants.ts';
 import type { Scope } from './world/core.ts';
 import { type Explored, explore, goingBack, severalGood } from './world/explore.ts';
 
-// Two worlds are explored to their end. The whole one, three systems by three sets, is larger than a run may take: it is explored breadth
+// Three worlds are explored to their end. The whole one, three systems by three sets, is larger than a run may take: it is explored breadth
 // first as far as it gets, and its random runs in explore.test.ts go deeper.
 const COMPLETE: readonly (readonly [string, Scope])[] = [
   [
-    'two systems, one set, two tries, disk full at any write',
+    'two systems, one set, two tries, any write finds the disk full, any action fails',
     { systems: 2, sets: [0], tries: 2, datastore: 'agent', faults: false, full: true },
+  ],
+  [
+    'three systems, one set',
+    { systems: 3, sets: [0], tries: 1, datastore: 'agent', faults: false, full: false },
   ],
   [
     'two systems, two sets',
