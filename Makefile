@@ -25,6 +25,7 @@ lab: ## every scenario on real core nodes in QEMU (SCENARIOS="name ..." for some
 	@$(MAKE) --no-print-directory build
 	@$(NODE) build/sextant.js build --recipe recipes/lab.yaml --output test-results/lab-release
 	@$(NODE) build/sextant.js lab test --release test-results/lab-release --cuts $(CUTS) $(SCENARIOS)
+	@test -n "$(SCENARIOS)" || SEXTANT_LAB_UP=1 npx vitest run --project guests test/lab/up.guest.test.ts
 
 check: node_modules/.ready ## format, lint, types, unused code, unit tests: under a minute
 	@npx biome check .

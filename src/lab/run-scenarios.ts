@@ -35,7 +35,7 @@ export function chosenScenarios(names: readonly string[]): readonly Scenario[] {
 /** Memory of one guest with what QEMU itself needs, bytes. */
 const GUEST_BYTES = 5 * 1024 ** 3;
 
-/** How many scenarios at once: two processors and memory for each. */
+/** How many guests at once: two processors and memory for each. */
 export function parallelism(processors: number, freeBytes: number = freemem()): number {
   return Math.max(1, Math.min(Math.floor(processors / 2), Math.floor(freeBytes / GUEST_BYTES)));
 }
@@ -67,21 +67,40 @@ export async function runScenario(lab: Lab, scenario: Scenario): Promise<Scenari
   }
 }
 
+/** Calls `run` for each scenario in order, as soon as there is room for its guests; one that needs more than there ever is gets all of it. */
+export async function inTurn<T extends Pick<Scenario, 'guests'>>(
+  scenarios: readonly T[],
+  room: number,
+  run: (scenario: T) => Promise<void>,
+): Promise<void> {
+  const running = new Set<Promise<void>>();
+  let free = room;
+  for (const scenario of scenarios) {
+    const needed = Math.min(scenario.guests ?? 1, room);
+    while (free < needed) await Promise.race(running);
+    free -= needed;
+    const one: Promise<void> = run(scenario).finally(() => {
+      free += needed;
+      running.delete(one);
+    });
+    running.add(one);
+    one.catch(() => {}); // Waited for below, or by the next.
+  }
+  await Promise.all(running);
+}
+
 /** Runs scenarios, several at a time where the machine allows it, and writes lab.junit.xml and lab.json into `results`. */
 export async function runScenarios(
   lab: Lab,
   scenarios: readonly Scenario[],
+  /** `atOnce`: guests. */
   options: { readonly atOnce: number; readonly results: string },
 ): Promise<readonly ScenarioResult[]> {
   const done = new Map<Scenario, ScenarioResult>();
-  const waiting = [...scenarios];
-  const worker = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      done.set(next, await runScenario(lab, next));
-    }
-  };
   try {
-    await Promise.all(Array.from({ length: options.atOnce }, worker));
+    await inTurn(scenarios, options.atOnce, async (scenario) => {
+      done.set(scenario, await runScenario(lab, scenario));
+    });
   } finally {
     await closeLab(lab);
   }

@@ -1,11 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Lab } from '../../src/lab/lab.ts';
 import type { LabNode } from '../../src/lab/node.ts';
 import {
   chosenScenarios,
+  inTurn,
   junit,
   lookFurther,
   parallelism,
@@ -39,6 +41,35 @@ test('as many at once as processors and memory allow, at least one', () => {
   expect(parallelism(8, 20 * GiB)).toBe(4);
   expect(parallelism(32, 11 * GiB)).toBe(2);
   expect(parallelism(1, GiB)).toBe(1);
+});
+
+test('scenarios begin in their order, as many as there is room for their guests', async () => {
+  const names: string[] = [];
+  const ends = new Map<string, () => void>();
+  const scenarios = [
+    { name: 'a' },
+    { name: 'b', guests: 2 },
+    { name: 'c' },
+    { name: 'd' },
+    { name: 'e', guests: 9 },
+  ];
+  const all = inTurn(scenarios, 3, ({ name }) => {
+    names.push(name);
+    return new Promise<void>((resolve) => void ends.set(name, resolve));
+  });
+  const end = async (name: string) => {
+    ends.get(name)?.();
+    await setTimeout(0);
+    return names.join('');
+  };
+  expect(names.join('')).toBe('ab');
+  expect(await end('b')).toBe('abcd');
+  expect(await end('a')).toBe('abcd'); // The last one needs all there is.
+  expect(await end('c')).toBe('abcd');
+  expect(await end('d')).toBe('abcde');
+  await end('e');
+  await all;
+  await expect(inTurn(scenarios, 3, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
 });
 
 test('JUnit: counts, and nothing that breaks the XML', () => {

@@ -274,7 +274,9 @@ export async function test(names: readonly string[], options: TestOptions, conte
       : `guests are emulated, which is slow: ${accelerator.why}`,
   );
   const atOnce = parallelism(availableParallelism());
-  await checkRoom({ nodes: Math.min(atOnce, scenarios.length), memory: 4096 }, folder);
+  const guests = scenarios.map((scenario) => scenario.guests ?? 1);
+  const total = guests.reduce((sum, count) => sum + count, 0);
+  await checkRoom({ nodes: Math.max(...guests, Math.min(atOnce, total)), memory: 4096 }, folder);
   const base = await coreFrom(options.core, context);
   const lab = await openLab(context, {
     folder,

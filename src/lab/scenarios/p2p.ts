@@ -30,6 +30,7 @@ stages:
 
 export const peerToPeer: Scenario = {
   name: 'p2p-roles-fixed',
+  guests: 2,
   sentence:
     'two nodes with p2p.network_token: edgevpn forms its network between them, the master serves and the worker joins over it; roles are fixed, their negotiation is not shown (stand-in provider)',
   async run(stage) {

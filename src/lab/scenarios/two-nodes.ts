@@ -8,6 +8,7 @@ import type { Scenario } from './types.ts';
 
 export const serverAndAgent: Scenario = {
   name: 'server-and-agent',
+  guests: 2,
   sentence: 'two nodes, a server by its k3s block and an agent by its k3s-agent block: both Ready',
   async run(stage) {
     const server = await stage.serve();
