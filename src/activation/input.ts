@@ -83,6 +83,10 @@ const image = z.strictObject({
   sha256: hexadecimal32,
   size: z.number().int().positive().describe('Bytes'),
   rootHash: hexadecimal32.describe('dm-verity root hash'),
+  place: oneLine
+    .regex(/^oci(\+http)?:\/\/\S+$/, 'must be oci://HOST/REPOSITORY:TAG')
+    .optional()
+    .describe('The release in a registry that url is of, for sextant-node'),
 });
 
 const secondsOf = (value: number) => z.number().int().min(1).max(3600).default(value);

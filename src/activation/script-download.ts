@@ -27,16 +27,41 @@ certificates() { # the node's authorities and the one given, as curl wants one f
 }
 
 fetch() { # appends to the part file; 0 or curl's exit code
-  set -- --fail --location --silent --show-error --connect-timeout 15 --speed-limit 1024 --speed-time 60 \\
-    --proto '=http,https' --proto-redir '=http,https' --continue-at - \\
-    --output "$part" --write-out '%{http_code}'
-  if [ -n "$ca" ]; then
-    certificates >"$runtime/authorities.pem" || return 77
-    set -- --cacert "$runtime/authorities.pem" "$@"
+  if [ -n "$ca" ]; then certificates >"$runtime/authorities.pem" || return 77; fi
+  append
+  failure=$?
+  if [ $failure = 22 ] && grep -qs '^401' "$runtime/http-code" && authorize; then
+    append --header "Authorization: Bearer $token"
+    failure=$?
   fi
-  # A server that never stops sending must not fill the disk.
-  (ulimit -f $((size / 512 + 2)) || true; exec curl "$@" "$url") >"$runtime/http-code" 2>"$runtime/curl-said"
+  return $failure
 }
+
+curl_at() { # curl with the node's authorities and the one given
+  [ -z "$ca" ] || set -- --cacert "$runtime/authorities.pem" "$@"
+  exec curl --fail --silent --show-error --connect-timeout 15 --speed-limit 1024 --speed-time 60 \\
+    --location --proto '=http,https' --proto-redir '=http,https' "$@"
+}
+
+append() {
+  # A server that never stops sending must not fill the disk.
+  (ulimit -f $((size / 512 + 2)) || true
+    curl_at "$@" --continue-at - --dump-header "$runtime/head" --output "$part" --write-out '%{http_code}' "$url") \\
+    >"$runtime/http-code" 2>"$runtime/curl-said"
+}
+
+# A public registry gives everybody a token, which ends soon (https://distribution.github.io/distribution/spec/auth/token/). With TLS only by TLS.
+authorize() {
+  challenge=$(tr -d '\\r' <"$runtime/head" | sed -n 's/^[Ww][Ww][Ww]-[Aa]uthenticate: *[Bb]earer //p' | tail -n 1)
+  realm=$(challenged realm)
+  case $url,$realm in https://*,https://* | http://*,http://* | http://*,https://*) ;; *) return 1 ;; esac
+  token=$(
+    (curl_at --get --data-urlencode "service=$(challenged service)" --data-urlencode "scope=$(challenged scope)" "$realm") \\
+      2>/dev/null | tr -d '\\n' | sed -n 's/.*"\\(access_\\)\\{0,1\\}token" *: *"\\([^"]*\\)".*/\\2/p'
+  )
+  [ -n "$token" ]
+}
+challenged() { printf '%s\\n' "$challenge" | sed -n "s/^\\(.*[ ,]\\)\\{0,1\\}$1=\\"\\([^\\"]*\\)\\".*/\\2/p"; }
 
 why_not() { # the reason for curl's exit code $1
   case $1 in
@@ -120,7 +145,7 @@ enable_file() {
   mv -f "$folder/.roothash" "$folder/$name.sysext.roothash" || return 1
   # For sextant-node, which finds later releases by it. For root alone: an address may hold a password.
   rm -f "$folder/.url"
-  (umask 077 && printf '%s\\n' "$url" >"$folder/.url") || return 1
+  (umask 077 && printf '%s\\n' "\${place:-$url}" >"$folder/.url") || return 1
   mv -f "$folder/.url" "$folder/$name.sysext.url" || return 1
   target="../sextant/$sha256/$name.sysext.raw"
   [ "$(readlink "$link")" = "$target" ] && return 0

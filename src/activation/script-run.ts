@@ -76,7 +76,7 @@ follow() {
   has_records && [ -x "$program" ] || return 0
   delay=$first_delay
   while :; do
-    SEXTANT_NAME=$name SEXTANT_VERSION=$kubernetes SEXTANT_URL=$url SEXTANT_SHA256=$sha256 \
+    SEXTANT_NAME=$name SEXTANT_VERSION=$kubernetes SEXTANT_URL=\${place:-$url} SEXTANT_SHA256=$sha256 \
       SEXTANT_ROOT_HASH=$root_hash SEXTANT_SIZE=$size "$program" follow
     case $? in
     4 | 6) say "next try in $delay s" ;;

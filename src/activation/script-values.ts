@@ -46,10 +46,11 @@ function imageCases(images: Activation['images']): string {
       sha256: image.sha256,
       size: String(image.size),
       root_hash: image.rootHash,
+      ...(image.place === undefined ? {} : { place: image.place }),
     };
     return [`${ARCHITECTURE_NAMES[architecture].machine})\n${assignments(values, '  ')}\n  ;;`];
   });
-  return `url='' shown_url='' sha256='' size=0 root_hash=''
+  return `url='' shown_url='' sha256='' size=0 root_hash='' place=''
 case $(uname -m) in
 ${cases.join('\n')}
 esac`;

@@ -184,7 +184,10 @@ export function commands(signal: AbortSignal): Command[] {
       .description('write the cloud-config that puts a release on a node')
       .argument('[release]', 'a built release', 'dist')
       .option('-o, --output <file>', 'where to (default: stdout)')
-      .option('--url <address>', 'folder address the release is served from (default: what it was built for)')
+      .option(
+        '--url <address>',
+        'folder address the release is served from, or oci://HOST/REPOSITORY[:TAG] (default: what it was built for)',
+      )
       .option('--k3s', 'single node or server: k3s.enabled')
       .option('--k3s-agent', 'join an existing k3s server: k3s-agent.enabled')
       .option('--k0s', 'k0s.enabled')

@@ -1,3 +1,4 @@
+import { isRegistryPlace } from '../release/address.ts';
 import type { Release } from '../release/types.ts';
 import { bytesText } from '../support/progress.ts';
 import { commandName } from './name.ts';
@@ -51,7 +52,9 @@ export function releaseReport(
     'Next:',
     `  ${commandName()} inspect ${folder}/${first?.file ?? '*.raw'}`,
     `  ${commandName()} verify ${folder}`,
-    `  serve the folder at ${release.url} (\`python3 -m http.server --directory ${folder} 8080\` for a try),`,
+    isRegistryPlace(release.url)
+      ? `  ${commandName()} publish ${release.url.replace(/:[\w.-]+$/, '')} ${folder},`
+      : `  serve the folder at ${release.url} (\`python3 -m http.server --directory ${folder} 8080\` for a try),`,
     '  or write the file for another address and node:',
     `    ${commandName()} activation ${folder} --url https://example.org/${release.name} --k3s --adopt --output activation.yaml`,
     '  on an installed Kairos core node: put activation.yaml in /oem/90_sextant.yaml and reboot',

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
@@ -15,9 +16,11 @@ export interface RegistryServer {
 
 /**
  * Shows one planned release on loopback as a registry that has it does (OCI distribution specification 1.1, "Pull"), in whatever repository it is
- * asked for: for guests, beside the real registries that judge publishing in the tests.
+ * asked for: for guests, beside the real registries that judge publishing in the tests. `token`: who has none is sent to where everybody
+ * gets one, as public registries do (https://distribution.github.io/distribution/spec/auth/token/).
  */
-export async function serveRegistry(plan: Plan): Promise<RegistryServer> {
+export async function serveRegistry(plan: Plan, { token = false } = {}): Promise<RegistryServer> {
+  const secret = randomBytes(12).toString('base64');
   const requests: string[] = [];
   const documents = new Map([...plan.documents, ...plan.attached].map((each) => [each.digest, each]));
   for (const { tag, document } of plan.tags) documents.set(tag, document);
@@ -28,6 +31,11 @@ export async function serveRegistry(plan: Plan): Promise<RegistryServer> {
   });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.url?.startsWith('/token?')) return void response.end(JSON.stringify({ token: secret }));
+    if (token && request.headers.authorization !== `Bearer ${secret}`) {
+      const challenge = `Bearer realm="http://${request.headers.host}/token",service="lab",scope="pull"`;
+      return void response.writeHead(401, { 'WWW-Authenticate': challenge }).end('{}');
+    }
     const [, kind = '', name = ''] = /^\/v2\/.+\/(manifests|blobs)\/([^/?]+)$/.exec(request.url ?? '') ?? [];
     const isHead = request.method === 'HEAD';
     const document = kind === 'manifests' ? documents.get(name) : undefined;

@@ -320,7 +320,9 @@ export const recipeSchema = z.strictObject({
       url: z
         .url()
         .default('http://127.0.0.1:8080')
-        .describe('Folder address the release will be served from; {version} and {tag} are filled in'),
+        .describe(
+          'Folder address the release will be served from, or oci://HOST/REPOSITORY[:TAG]; {version} and {tag} are filled in',
+        ),
     })
     .prefault({}),
   mirrors: z

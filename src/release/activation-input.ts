@@ -37,8 +37,10 @@ export function activationInputOf(release: ActivatedRelease, choices: NodeChoice
   const base = (choices.url ?? release.url).replace(/\/+$/, '');
   const images: ActivationInput['images'] = {};
   for (const { architecture, file, sha256, size, rootHash } of release.images) {
+    const blob = registryBlob(base, sha256);
     images[architecture] = {
-      url: registryBlob(base, sha256) ?? `${base}/${encodeURIComponent(file)}`,
+      url: blob ?? `${base}/${encodeURIComponent(file)}`,
+      ...(blob === undefined ? {} : { place: tagged(base, release.version) }),
       fileName: file,
       sha256,
       size,
@@ -58,6 +60,12 @@ export function activationInputOf(release: ActivatedRelease, choices: NodeChoice
       : { mergeTimeoutSeconds: choices.mergeTimeoutSeconds }),
     ...(choices.adopt === undefined ? {} : { adopt: choices.adopt }),
   };
+}
+
+/** The tag is the version where none is said, as `sextant publish` has it. */
+function tagged(place: string, version: string): string {
+  const hasTag = /^oci(?:\+http)?:\/\/[^/]+\/.+:/.test(place);
+  return hasTag ? place : `${place}:${version.replaceAll('+', '-')}`;
 }
 
 function defaultNode(distribution: string): NonNullable<ActivationInput['node']> {

@@ -13,6 +13,7 @@ import { bytesText, inStep } from '../support/progress.ts';
 import { SOURCE_DIGEST, VERSION } from '../support/version.ts';
 import { buildTree, containerImagesFolder } from '../tree/index.ts';
 import { releaseActivation } from './activation.ts';
+import { isRegistryPlace } from './address.ts';
 import { keepWithinLimit } from './cache-limit.ts';
 import { verifyChecksums } from './checksums.ts';
 import { materializeComponents } from './components.ts';
@@ -21,6 +22,7 @@ import { hookOutcome } from './hook-step.ts';
 import { type CompiledProgram, PINS } from './node-program/index.ts';
 import { lockDigest } from './provenance/statement.ts';
 import { readRelease } from './read.ts';
+import { tagOfVersion } from './registry/plan.ts';
 import { fileContents } from './sbom/contents.ts';
 import { cyclonedxText } from './sbom/cyclonedx.ts';
 import { takeInventory } from './sbom/inventory.ts';
@@ -251,12 +253,13 @@ function released(session: Session, locked: LockedArchitecture): ReleasedCompone
   });
 }
 
-/** Folder address that a release of a recipe is served from. */
+/** Folder address that a release of a recipe is served from, or its place in a registry, where a version stands in a tag. */
 export function servedFrom(session: Session, lock: Lock): string {
-  return fill(session.recipe.release.url, addressWords(lock.distribution.version, session.host)).replace(
-    /\/+$/,
-    '',
-  );
+  const { url } = session.recipe.release;
+  const { version } = lock.distribution;
+  const words = addressWords(version, session.host);
+  const inTag = { version: tagOfVersion(words.version ?? ''), tag: tagOfVersion(version) };
+  return fill(url, isRegistryPlace(url) ? { ...words, ...inTag } : words).replace(/\/+$/, '');
 }
 
 async function upToDate(output: string, build: string, session: Session): Promise<Release | undefined> {

@@ -52,6 +52,30 @@ test('where the file came from stays beside it, for sextant-node and root alone'
   expect((await stat(origin)).mode & 0o777).toBe(0o600);
 });
 
+test('a public registry gets what it wants: each try asks for a token anew', async () => {
+  const { addresses, ranges, url } = await serve('token', 'token', 'token, breaks', 'token');
+  const place = 'oci://registry.example.org/acme/k8s:v1.36.3-k3s1';
+  const { images, ...rest } = inputFor(image, url);
+  const { amd64 } = images;
+  await node.activate({ ...rest, images: amd64 === undefined ? {} : { amd64: { ...amd64, place } } });
+  const { code, said } = await node.command('run');
+  expect(code, said).toBe(0);
+  const path = new URL(url).pathname;
+  const token = '/token?service=registry.example.org&scope=repository:acme/k8s:pull';
+  expect(addresses.map(decodeURIComponent)).toEqual([path, token, path, path, token, path]);
+  expect(ranges).toEqual(['', '', '', 'bytes=900000-', '', 'bytes=900000-']);
+  await expectInstalled();
+  // For sextant-node, which can find another version there.
+  expect(await readFile(node.file(image).replace(/raw$/, 'url'), 'utf8')).toBe(`${place}\n`);
+});
+
+test('a registry that gives no token is named with what it said', async () => {
+  const { url } = await serve('no token', 'no token', 'good');
+  const { code, said } = await node.command('run');
+  expect(code, said).toBe(0);
+  expect(said).toMatch(new RegExp(`${url}: .*401.*; next try`));
+});
+
 test('a second run fetches and restarts nothing', async () => {
   const { ranges } = await serve('good');
   await node.command('run');

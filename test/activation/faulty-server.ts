@@ -19,7 +19,12 @@ export type Fault =
   /** Answers Range with 416. */
   | 'range not satisfiable'
   /** Never stops sending. */
-  | 'endless';
+  | 'endless'
+  /** Wants a token, as a public registry does, and sends three fifths to who has one. */
+  | 'token, breaks'
+  | 'token'
+  /** Names a place for tokens that gives none. */
+  | 'no token';
 
 export interface FaultyServer {
   readonly url: string;
@@ -57,6 +62,15 @@ export async function faultyServer(file: Buffer, faults: readonly Fault[], port 
         .writeHead(200, { 'content-type': 'text/html' })
         .end('<!DOCTYPE html><html>Sign in</html>');
     }
+    if (request.url?.startsWith('/token?')) {
+      // As ghcr.io answers.
+      return void response.end('{"token":"djE6b3BlbjpwdWxs","expires_in":300}\n');
+    }
+    if (/token/.test(fault) && request.headers.authorization !== 'Bearer djE6b3BlbjpwdWxs') {
+      const realm = `http://${request.headers.host}/${fault === 'no token' ? 'nothing' : 'token'}`;
+      const challenge = `Bearer realm="${realm}",service="registry.example.org",scope="repository:acme/k8s:pull"`;
+      return void response.writeHead(401, { 'WWW-Authenticate': challenge }).end('{"errors":[]}');
+    }
     if (fault === 'endless') {
       response.writeHead(200);
       const more = () => {
@@ -78,7 +92,8 @@ export async function faultyServer(file: Buffer, faults: readonly Fault[], port 
       'content-length': whole.length,
       ...(offset === 0 ? {} : { 'content-range': `bytes ${offset}-${file.length - 1}/${file.length}` }),
     });
-    if (fault === 'breaks') return void response.write(part, () => response.destroy());
+    if (fault === 'breaks' || fault === 'token, breaks')
+      return void response.write(part, () => response.destroy());
     if (fault === 'stalls') return void response.write(part, done);
     response.end(whole);
   }

@@ -2,6 +2,7 @@ import { arm64Merge } from './arm64-merge.ts';
 import { deactivation } from './deactivation.ts';
 import { faultyServer } from './faulty-server.ts';
 import { freshInstall } from './fresh-install.ts';
+import { fromRegistry } from './from-registry.ts';
 import { brokenExtension } from './generations/broken-extension.ts';
 import { brokenSystem } from './generations/broken-os.ts';
 import { cleanPowerOffs } from './generations/clean-power-offs.ts';
@@ -53,6 +54,7 @@ export const SCENARIOS: readonly Scenario[] = [
   nextRelease,
   osUpgrade,
   ociInstall,
+  fromRegistry,
   strictTrust,
   keyRotation,
   brokenExtension,

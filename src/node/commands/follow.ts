@@ -1,4 +1,5 @@
 import type { Command } from '../cli/command.ts';
+import { isInRegistry, type ReleasePlace } from '../download/address.ts';
 import { architectureOf } from '../download/machine.ts';
 import { requireRoom } from '../download/obtain.ts';
 import { type NodeRelease, parseRelease } from '../download/release.ts';
@@ -75,7 +76,7 @@ function waits(host: Host, forWhat: string): number {
 }
 
 interface Wish {
-  /** Address of the image. */
+  /** Address of the image, or the place of its release in a registry. */
   readonly url: string;
   readonly sha256: string;
   readonly release: NodeRelease;
@@ -85,7 +86,7 @@ interface Wish {
 function wishOf(host: Host): Wish {
   const given = (name: string) => host.env(`SEXTANT_${name}`) ?? '';
   const [url, sha256, version] = [given('URL'), given('SHA256'), given('VERSION')];
-  if (!/^https?:\/\//.test(url))
+  if (!/^https?:\/\//.test(url) && !isInRegistry(url))
     throw new Failure(
       'usage',
       'follow: no release is named in its environment',
@@ -167,7 +168,9 @@ function goBack(host: Host, { id }: Generation): void {
 
 function tryIt(session: Session, { url, release }: Wish): void {
   const { host, records } = session;
-  const place = { kind: 'address', release: url, image: url } as const;
+  const place: ReleasePlace = isInRegistry(url)
+    ? { kind: 'registry', release: url }
+    : { kind: 'address', release: url, image: url };
   const plan = planUpgrade(session, {
     to: undefined,
     cluster: undefined,

@@ -90,6 +90,18 @@ describe('an activation file that was exchanged', () => {
     nothingHalfWritten(node);
   });
 
+  test('may name a release in a registry: fetched there by its digest, and remembered', async () => {
+    const registry = server.url.replace('http://', '');
+    await server.on(`/v2/acme/k8s/blobs/sha256:${sha256(fresh.bytes)}`, { body: fresh.bytes });
+    const place = `oci://${registry}/acme/k8s:v1.33.5-k3s1`;
+    const { code, err } = follow(wish({ SEXTANT_URL: place }));
+    expect(err).not.toContain('error');
+    expect(code).toBe(0);
+    expect(node.records()).toMatchObject({ wanted: 2 });
+    const origin = storeFile(newFile()).replace(/raw$/, 'url');
+    expect(readFileSync(`${node.root}${origin}`, 'utf8').trim()).toBe(place);
+  });
+
   test('is settled once its release runs, and asks for nothing again', () => {
     second({ state: 'trying', tries: 1 }, 2);
     expect(follow()).toMatchObject({ code: 0, out: '', err: '' });

@@ -3,8 +3,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { activationInputOf } from '../../../src/release/activation-input.ts';
 import { addReleases } from '../../../src/release/catalog/add.ts';
 import { buildSite } from '../../../src/release/site/build.ts';
+import type { Release } from '../../../src/release/types.ts';
 import { sha256 } from '../../../src/support/files.ts';
 import { makeRelease } from '../catalog/example.ts';
 import { type ExampleCatalog, exampleCatalog, NEWEST } from './example.ts';
@@ -90,6 +92,15 @@ test('of a release in a registry the links lead to its blobs, and so does the fi
   expect(made).toContain(`href="https://registry.example.org/v2/k8s/blobs/sha256:${sum}"`);
   expect(made).toContain(`name="url" inputmode="url" spellcheck="false" value="${address}"`);
   expect(made).not.toContain(`href="${address}`);
+  const release = JSON.parse(readFileSync(join(there, NEWEST, 'release.json'), 'utf8')) as Release;
+  for (const url of [address, 'oci://registry.example.org/k8s'])
+    expect(activationInputOf(release, { url }).images.amd64).toMatchObject({
+      url: `https://registry.example.org/v2/k8s/blobs/sha256:${release.images[0]?.sha256}`,
+      place: address,
+    });
+  expect(activationInputOf(release, { url: 'https://example.org/k8s' }).images.amd64).not.toHaveProperty(
+    'place',
+  );
 });
 
 test('a yanked release says so and names the newer one; stand-ins are named; the first one compares to nothing', () => {
