@@ -17,7 +17,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { addReleases, yankRelease } from '../../../src/release/catalog/add.ts';
 import { checkCatalog } from '../../../src/release/catalog/check.ts';
 import { readCatalog } from '../../../src/release/catalog/fetch.ts';
-import { signCatalogFolder } from '../../../src/release/catalog/folder.ts';
+import { findCatalog, signCatalogFolder, writeCatalogFolder } from '../../../src/release/catalog/folder.ts';
 import { publishedReferences } from '../../../src/release/catalog/published.ts';
 import type { Catalog } from '../../../src/release/catalog/types.ts';
 import type { Context } from '../../../src/support/context.ts';
@@ -175,6 +175,19 @@ describe('catalog add', () => {
     });
     expect(readdirSync(folder)).toEqual([]);
   });
+});
+
+test('a catalog that somebody else changes meanwhile is not overwritten', async () => {
+  await add(['v1.35.6+k3s1'], { key: signer.key });
+  const found = await findCatalog(folder);
+  await add(['v1.36.3+k3s1'], { key: signer.key });
+  const before = snapshot();
+  const late = writeCatalogFolder(found, folder, { ...catalog(), title: 'late' }, { key: signer.key });
+  await expect(late).rejects.toMatchObject({
+    code: 'input',
+    message: expect.stringContaining('somebody else changed the catalog meanwhile'),
+  });
+  expect(snapshot()).toEqual(before);
 });
 
 describe('what Kairos reads', () => {
