@@ -5,7 +5,7 @@
 #   OUTPUT            folder of the releases (default: dist)
 #   PUBLISH           where each release goes: a target of `sextant publish`; nowhere when empty. {id} and {release} (DISTRIBUTION-VERSION)
 #                     are filled in
-#   PUBLISHED         where published releases are looked for (default: each release's own address)
+#   PUBLISHED         where published releases are looked for (default: the registry of PUBLISH, else each release's own address)
 #   REGISTRY_USER, REGISTRY_PASSWORD  login for the registry of PUBLISH; without them the machine's own is used
 #   CATALOG           folder of the catalog, made when missing; none when empty
 #   SITE              folder that the hub page is rendered into; none when empty
@@ -19,6 +19,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 OUTPUT=${OUTPUT:-dist}
 write_key
 registry_login
+case ${PUBLISH:-} in
+*[{}]*) ;;
+oci://*) PUBLISHED=${PUBLISHED:-$PUBLISH} ;;
+esac
 
 report=$scratch/report.json
 code=0

@@ -94,7 +94,7 @@ export function commands(signal: AbortSignal): Command[] {
       )
       .option(
         '--published <place>',
-        "folder or address of published releases, DISTRIBUTION-VERSION below it (default: each release's url)",
+        "folder or address of published releases, DISTRIBUTION-VERSION below it, or oci://HOST/REPOSITORY (default: each release's url)",
       )
       .option('--no-published', 'build what is published already, too')
       .option('--unsigned', "without the recipe's signature: to compare, where the key is not")

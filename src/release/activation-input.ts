@@ -1,6 +1,6 @@
 import type { ActivationInput } from '../activation/types.ts';
 import type { Architecture } from '../support/architecture.ts';
-import { registryBlob } from '../support/registry/blob-address.ts';
+import { registryBlob, taggedPlace } from '../support/registry/blob-address.ts';
 
 /** What of a release an activation is made from; the hub page has it from the catalog. */
 export interface ActivatedRelease {
@@ -40,7 +40,7 @@ export function activationInputOf(release: ActivatedRelease, choices: NodeChoice
     const blob = registryBlob(base, sha256);
     images[architecture] = {
       url: blob ?? `${base}/${encodeURIComponent(file)}`,
-      ...(blob === undefined ? {} : { place: tagged(base, release.version) }),
+      ...(blob === undefined ? {} : { place: taggedPlace(base, release.version) }),
       fileName: file,
       sha256,
       size,
@@ -60,12 +60,6 @@ export function activationInputOf(release: ActivatedRelease, choices: NodeChoice
       : { mergeTimeoutSeconds: choices.mergeTimeoutSeconds }),
     ...(choices.adopt === undefined ? {} : { adopt: choices.adopt }),
   };
-}
-
-/** The tag is the version where none is said, as `sextant publish` has it. */
-function tagged(place: string, version: string): string {
-  const hasTag = /^oci(?:\+http)?:\/\/[^/]+\/.+:/.test(place);
-  return hasTag ? place : `${place}:${version.replaceAll('+', '-')}`;
 }
 
 function defaultNode(distribution: string): NonNullable<ActivationInput['node']> {

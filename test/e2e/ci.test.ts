@@ -251,6 +251,8 @@ test('what is merged: signed, in a registry by the login of CI, in the catalog w
     // Another machine, with nothing but the checkout and its key.
     for (const left of ['pages', 'dist']) await rm(join(work, left), { recursive: true });
     await run();
+    // What is in the registry is not built again.
+    expect(await readdir(join(work, 'dist')).catch(() => [])).toEqual([]);
     expect(JSON.parse(onPages('catalog/sextant-catalog.json'))).toMatchObject({ serial, releases });
     expect(onPages('hub/index.html')).toContain(version);
   } finally {

@@ -25,10 +25,6 @@ interface ReleaseOptions {
 
 /** Builds the releases of a recipe's matrix and reports what came of each; throws when one failed. */
 export async function release(options: ReleaseOptions, context: Context): Promise<void> {
-  if (typeof options.published === 'string' && options.published.startsWith('oci:'))
-    throw new SextantError('usage', `--published: ${options.published} is a registry`, {
-      hint: 'releases are looked for in a folder or at an http(s) address; what is in a registry is built again, and publishing it sends nothing',
-    });
   const limit = cacheLimit();
   const jobs = jobsOf(options.jobs);
   const memory = options.memory === undefined ? memoryDefault() : memoryBytes(options.memory, '--memory');

@@ -4,7 +4,8 @@ import { type Variant, variants } from '../../recipe/matrix.ts';
 import type { Recipe } from '../../recipe/schema.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError, toSextantError } from '../../support/errors.ts';
-import { isAddress } from '../address.ts';
+import { taggedPlace } from '../../support/registry/blob-address.ts';
+import { isAddress, isRegistryPlace } from '../address.ts';
 import { buildInputs, buildRelease, servedFrom } from '../build.ts';
 import { openVariant } from '../open.ts';
 import { type Admission, admission } from './admission.ts';
@@ -28,8 +29,8 @@ export interface MatrixRequest {
   /** Only these rows, by id; all without. */
   readonly only?: readonly string[];
   /**
-   * Where releases are looked for that need not be built: a folder or address that holds DISTRIBUTION-VERSION folders, `false` for
-   * nowhere; the default is each release's own `release.url`.
+   * Where releases are looked for that need not be built: a folder or address that holds DISTRIBUTION-VERSION folders, oci://HOST/REPOSITORY
+   * with each under its version, `false` for nowhere; the default is each release's own `release.url`.
    */
   readonly published?: string | false;
   readonly cacheLimit: number;
@@ -167,14 +168,16 @@ async function build(
   set({ state: 'checking', version, folder, note: '' });
   const look = async (place: string, digest: string): Promise<Published> =>
     // A frozen build uses no network.
-    request.frozen && isAddress(place)
+    request.frozen && (isAddress(place) || isRegistryPlace(place))
       ? { state: 'absent' }
       : publishedState(place, digest, { ...context, mirrors: loaded.recipe.mirrors });
   if (request.published !== false) {
-    const place =
-      request.published === undefined
-        ? servedFrom(opened.session, opened.lock)
-        : below(request.published, `${name}-${version}`);
+    const named = request.published ?? servedFrom(opened.session, opened.lock);
+    const place = isRegistryPlace(named)
+      ? taggedPlace(named, version)
+      : request.published === undefined
+        ? named
+        : below(named, `${name}-${version}`);
     const { build: digest } = await buildInputs(opened);
     const found = await look(place, digest);
     if (found.state === 'unchanged') {

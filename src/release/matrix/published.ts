@@ -6,8 +6,10 @@ import type { Mirror } from '../../sources/types.ts';
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
 import { sha256 } from '../../support/files.ts';
-import { isAddress } from '../address.ts';
-import { parseSums } from '../checksums.ts';
+import { parseReference } from '../../support/registry/reference.ts';
+import { isAddress, isRegistryPlace } from '../address.ts';
+import { parseSums, SUMS } from '../checksums.ts';
+import { openForReading } from '../registry/pull.ts';
 
 /** What is at a place where a release is published. */
 export type Published =
@@ -24,18 +26,24 @@ const description = z.looseObject({
 });
 
 /**
- * Whether the release made from `build` (its inputs' digest) is published at a place, a folder or its address. Reads release.json and
- * SHA256SUMS alone: the sums have to name release.json as it is and every image. A server that does not answer makes it unknown.
+ * Whether the release made from `build` (its inputs' digest) is published at a place: a folder, its address, or oci://HOST/REPOSITORY:TAG. Reads
+ * release.json and SHA256SUMS alone: the sums have to name release.json as it is and every image. A server that does not answer makes it unknown.
  */
 export async function publishedState(
   place: string,
   build: string,
-  context: Pick<Context, 'signal'> & { readonly mirrors?: readonly Mirror[] },
+  context: Context & { readonly mirrors?: readonly Mirror[] },
 ): Promise<Published> {
-  let texts: { readonly release: string | undefined; readonly sums: string | undefined };
+  let texts: Texts;
   try {
-    const read = isAddress(place) ? reader(place, context) : (name: string) => readLocal(join(place, name));
-    texts = { release: await read('release.json'), sums: await read('SHA256SUMS') };
+    if (isRegistryPlace(place)) {
+      const held = await inRegistry(place, context);
+      if (held === 'two releases') return { state: 'other', why: 'its tags belong to two releases' };
+      texts = held;
+    } else {
+      const read = isAddress(place) ? reader(place, context) : (name: string) => readLocal(join(place, name));
+      texts = { release: await read('release.json'), sums: await read(SUMS) };
+    }
   } catch (error) {
     context.signal.throwIfAborted();
     if (!(error instanceof SextantError) || error.code !== 'network') throw error;
@@ -45,6 +53,25 @@ export async function publishedState(
   if (release === undefined) return { state: 'absent' };
   if (sums === undefined) return { state: 'other', why: 'it has no SHA256SUMS' };
   return judge(release, sums, build, place);
+}
+
+interface Texts {
+  readonly release: string | undefined;
+  readonly sums: string | undefined;
+}
+
+/** What `sextant publish` put there: the tag that people use comes last, so that what it names is whole. */
+async function inRegistry(place: string, context: Context): Promise<Texts | 'two releases'> {
+  const reference = parseReference(place);
+  const from = openForReading(reference, context);
+  const [index, about] = [await from.find(reference.target), await from.find(`${reference.target}-release`)];
+  if (index === undefined || about === undefined) return { release: undefined, sums: undefined };
+  if (about.subject !== index.digest) return 'two releases';
+  const read = async (name: string) => {
+    const held = about.files.get(name);
+    return held && (await readFile(await from.blob(held), 'utf8'));
+  };
+  return { release: await read('release.json'), sums: await read(SUMS) };
 }
 
 function judge(release: string, sums: string, build: string, place: string): Published {

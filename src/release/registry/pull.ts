@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { askText } from '../../sources/ask-text.ts';
+import { type AskOptions, askText } from '../../sources/ask-text.ts';
 import { statusError } from '../../sources/attempts.ts';
 import { authorization } from '../../sources/oci/login.ts';
 import { TITLE } from '../../sources/oci/manifest.ts';
@@ -45,6 +45,8 @@ export interface PulledRepository {
   readonly name: string;
   /** The manifest that a tag or digest names. Throws `network` where there is none, `input` for what is no manifest. */
   manifest(target: string): Promise<PulledManifest>;
+  /** The same, undefined where there is none. */
+  find(target: string): Promise<PulledManifest | undefined>;
   /** Path of a blob in the cache, fetched and held against its digest. */
   blob(blob: PulledBlob): Promise<string>;
 }
@@ -58,23 +60,24 @@ export function openForReading(reference: OciReference, context: Context): Pulle
   const store = openStore({ ...context, mirrors, frozen: false });
   const asking = { mirrors: [], frozen: false, signal: context.signal };
   let login: Promise<Readonly<Record<string, string>>> | undefined;
+  const askFor = async (target: string, options: AskOptions) => {
+    login ??= authorization(`${base}/tags/list`, asking);
+    const headers = { accept: `${INDEX}, ${MANIFEST}`, ...(await login) };
+    return askText(`${base}/manifests/${target}`, asking, { headers, limit: 4 * 1024 * 1024, ...options });
+  };
   return {
     name,
     async manifest(target) {
-      login ??= authorization(`${base}/tags/list`, asking);
-      const { text } = await askText(`${base}/manifests/${target}`, asking, {
-        headers: { accept: `${INDEX}, ${MANIFEST}`, ...(await login) },
-        limit: 4 * 1024 * 1024,
+      const hint = 'check the tag: is there such a release in the repository?';
+      const { text } = await askFor(target, {
         explain: (answer) =>
-          answer.status === 404
-            ? statusError(
-                `${name}:${target}`,
-                answer,
-                'check the tag: is there such a release in the repository?',
-              )
-            : undefined,
+          answer.status === 404 ? statusError(`${name}:${target}`, answer, hint) : undefined,
       });
       return parsed(text, `${name}:${target}`);
+    },
+    async find(target) {
+      const { status, text } = await askFor(target, { accept: [404] });
+      return status === 404 ? undefined : parsed(text, `${name}:${target}`);
     },
     blob: async ({ digest: wanted, size }) => {
       const url = `${base}/blobs/${wanted}`;

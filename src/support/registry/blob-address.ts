@@ -15,3 +15,9 @@ export function registryBlob(place: string, sha256: string): string | undefined 
   if (repository === undefined) return undefined;
   return `${serverUrl(host, plain !== undefined)}/v2/${repository}/blobs/sha256:${sha256}`;
 }
+
+/** A release's place in a registry with its tag: where none is said it is the version, as `sextant publish` has it. */
+export function taggedPlace(place: string, version: string): string {
+  const hasTag = /^oci(?:\+http)?:\/\/[^/]+\/.+:/.test(place);
+  return hasTag ? place : `${place}:${version.replaceAll('+', '-')}`;
+}

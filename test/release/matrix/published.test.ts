@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checksumsText } from '../../../src/release/checksums.ts';
 import { publishedState } from '../../../src/release/matrix/published.ts';
 import { sha256 } from '../../../src/support/files.ts';
+import { silent } from '../../../src/support/progress.ts';
 import { startServer, type TestServer } from '../../sources/server.ts';
 
 const BUILD = 'b'.repeat(64);
@@ -13,7 +14,7 @@ const SUMS = checksumsText({ 'release.json': sha256(RELEASE), 'a.raw': 'a'.repea
 
 let server: TestServer;
 let folder: string;
-const signal = new AbortController().signal;
+const context = () => ({ cache: folder, progress: silent, signal: new AbortController().signal });
 beforeEach(async () => {
   server = await startServer();
   folder = await mkdtemp(join(tmpdir(), 'sextant-published-'));
@@ -61,14 +62,14 @@ test.each([
     await writeFile(join(folder, name), text);
     server.on(`/k8s/${name}`, { body: text });
   }
-  expect(await publishedState(folder, BUILD, { signal })).toEqual(expected);
-  expect(await publishedState(`${server.url}/k8s/`, BUILD, { signal })).toEqual(expected);
+  expect(await publishedState(folder, BUILD, context())).toEqual(expected);
+  expect(await publishedState(`${server.url}/k8s/`, BUILD, context())).toEqual(expected);
 });
 
 test('a server that does not answer makes it unknown, and says which', async () => {
   const { url } = server;
   await server.close();
-  const found = await publishedState(url, BUILD, { signal });
+  const found = await publishedState(url, BUILD, context());
   expect(found).toMatchObject({ state: 'unknown', why: expect.stringContaining(url) });
   server = await startServer();
 });
@@ -76,6 +77,6 @@ test('a server that does not answer makes it unknown, and says which', async () 
 test('an image is never asked for', async () => {
   server.on('/release.json', { body: RELEASE });
   server.on('/SHA256SUMS', { body: SUMS });
-  await publishedState(server.url, BUILD, { signal });
+  await publishedState(server.url, BUILD, context());
   expect(server.requests.map(({ path }) => path)).toEqual(['/release.json', '/SHA256SUMS']);
 });

@@ -148,7 +148,6 @@ describe('the command line', () => {
   });
 
   test.each([
-    [['release', '--published', 'oci://example.org/k8s'], 2, 'is a registry'],
     [['publish', 'oci://acme/k8s', 'dist'], 2, 'the registry is missing'],
     [['publish', 'site', 'dist', '--dry-run'], 2, '--dry-run is for registries'],
     [['publish', 'site', 'nowhere'], 3, 'there is no release here'],

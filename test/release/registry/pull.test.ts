@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readCatalog } from '../../../src/release/catalog/fetch.ts';
 import { LARGEST_CATALOG } from '../../../src/release/catalog/schema.ts';
+import { publishedState } from '../../../src/release/matrix/published.ts';
 import { releaseFrom } from '../../../src/release/obtain.ts';
 import { pullRelease } from '../../../src/release/registry/release.ts';
 import { silent } from '../../../src/support/progress.ts';
@@ -37,6 +38,33 @@ const context = () => ({
 });
 const contents = (at: string) =>
   Object.fromEntries(readdirSync(at).map((name) => [name, readFileSync(join(at, name)).toString('hex')]));
+
+describe('whether a release is in a registry', () => {
+  const state = (build = buildOf(dist)) => publishedState(place, build, context());
+  const buildOf = (at: string): string =>
+    JSON.parse(readFileSync(join(at, 'release.json'), 'utf8')).inputs.build;
+
+  test('is told by its description, without its images', async () => {
+    expect(await state()).toEqual({ state: 'absent' });
+    await publishTo(registry.host, dist);
+    const before = registry.requests.length;
+    expect(await state()).toEqual({ state: 'unchanged' });
+    const fetched = registry.requests.slice(before).filter(({ path }) => path.includes('/blobs/'));
+    expect(fetched.length).toBeLessThanOrEqual(2);
+    expect(await state('f'.repeat(64))).toEqual({ state: 'other', why: 'its inputs were others' });
+  });
+
+  test('is no while someone publishes another there', async () => {
+    await publishTo(registry.host, dist);
+    registry.tags.set(`${TAG}-release`, registry.tags.get(`${TAG}-tar`) ?? '');
+    expect(await state()).toMatchObject({ state: 'other', why: 'its tags belong to two releases' });
+  });
+
+  test('is not known where the registry does not answer', async () => {
+    registry.fault({ method: 'GET', path: /manifests/, status: 503, times: 99 });
+    expect(await state()).toMatchObject({ state: 'unknown' });
+  });
+});
 
 describe('a release in a registry', () => {
   test('comes back as it was published, signature too, and the second time out of the cache', async () => {
