@@ -53,7 +53,7 @@ export function releaseReport(
     `  ${commandName()} inspect ${folder}/${first?.file ?? '*.raw'}`,
     `  ${commandName()} verify ${folder}`,
     isRegistryPlace(release.url)
-      ? `  ${commandName()} publish ${release.url.replace(/:[\w.-]+$/, '')} ${folder},`
+      ? `  ${commandName()} publish ${release.url} ${folder},`
       : `  serve the folder at ${release.url} (\`python3 -m http.server --directory ${folder} 8080\` for a try),`,
     '  or write the file for another address and node:',
     `    ${commandName()} activation ${folder} --url https://example.org/${release.name} --k3s --adopt --output activation.yaml`,
