@@ -1,47 +1,31 @@
-import { act } from '../effects/actions.ts';
 import { tellCluster } from '../events/publish.ts';
-import { toFailure } from '../failure.ts';
 import { type Look, look, type Memory, newMemory } from '../health/look.ts';
-import { nodeName } from '../health/node-name.ts';
-import { recordBaseline } from '../health/system-pods.ts';
 import type { Host } from '../host/host.ts';
 import { generation } from '../model/change.ts';
-import type { Decision } from '../model/effects.ts';
-import { storeFile } from '../model/paths.ts';
 import type { Generation, Records } from '../model/types.ts';
-import { type GiveBack, giveBack, type Verdict, verdict } from '../model/verdict.ts';
 import { title } from '../model/words.ts';
 import { bootId } from '../observe/slot.ts';
 import { readRecords } from '../records-file.ts';
-import { decideAndDo, isRestart } from '../session.ts';
-import { damageOf } from './damage.ts';
-import { refreshProgram } from './program.ts';
-import { attempt, say } from './say.ts';
+import { say } from './say.ts';
 import { type LifeSettings, readSettings } from './settings.ts';
-import { endTrialWatchdog } from './units.ts';
+import { becameGood, failed, type Leaving, tryGiveBack } from './verdicts.ts';
 import { beginAnew, beginWatch } from './watch-start.ts';
 
 const POLL_SECONDS = 5;
 /** After its patience, a pair that runs for want of a better one may still become good. */
 const SLOW_POLL_SECONDS = 30;
-/** A pair that cannot be left as decided is tried again; after this many times the machine restarts without. */
-const LEAVE_ATTEMPTS = 3;
 
 /** What the loop carries from one look to the next; all times are uptimes. */
-interface Progress {
+interface Progress extends Leaving {
   /** When patience began to run. */
   since: number;
   healthySince: number | undefined;
   /** The API server has answered. */
   answered: boolean;
-  /** The patience is over and was said to be. */
-  overdue: boolean;
   /** The cluster knows what this boot runs. */
   told: boolean;
   /** No server of this agent answered at the last look that failed. */
   away: boolean;
-  /** Times that the pair could not be left: the verdict not recorded, or the restart not made. */
-  failures: number;
 }
 
 /**
@@ -153,69 +137,4 @@ function react(
       );
     }
   }
-}
-
-function becameGood(host: Host, pair: Generation, settings: LifeSettings): boolean {
-  const decision = recorded(host, pair, {
-    result: 'good',
-    detail: `healthy for ${settings.settleSeconds} s`,
-  });
-  if (!decision || decision === 'busy' || decision.records.boot?.outcome !== 'good') return false;
-  say(host, `${title(pair)} is good`);
-  const after: readonly (() => unknown)[] = [
-    () => recordBaseline(host, nodeName(host)),
-    () => refreshProgram(host),
-    () => endTrialWatchdog(host),
-  ];
-  for (const step of after) attempt(host, step);
-  return true;
-}
-
-type Found = Omit<Verdict, 'generation'>;
-
-/** True when the machine restarts; where nothing better can run the pair keeps its chance, and the watch goes on. */
-function failed(host: Host, pair: Generation, given: Found, progress: Progress): boolean {
-  if (progress.overdue) return false;
-  const damaged = pair.files.filter((file) => damageOf(host, file) !== undefined);
-  const detail = [given.detail, ...damaged.map((file) => `${storeFile(file)} is damaged`)].join('; ');
-  const decision = recorded(host, pair, { ...given, detail });
-  if (decision === 'busy') return false;
-  if (!decision) {
-    progress.failures++;
-    if (progress.failures < LEAVE_ATTEMPTS) return false;
-    // The next boot decides by what it can read, and without what it cannot write.
-    say(host, `${title(pair)}: ${detail}; it cannot be left as decided: restarting`);
-    const restart = () => {
-      act(host, { name: 'reboot', why: detail });
-      return true;
-    };
-    return attempt(host, restart) ?? false;
-  }
-  say(host, decision.why);
-  const restarts = decision.effects.some(isRestart);
-  progress.overdue = !restarts;
-  return restarts;
-}
-
-/** Undefined when it could not be carried out; `busy` while a command is at work, which is no failure. */
-function recorded(host: Host, { id }: Generation, given: Found): Decision | 'busy' | undefined {
-  try {
-    return decideAndDo(host, ({ records, observation }) =>
-      verdict(records, observation, { ...given, generation: id }),
-    );
-  } catch (error) {
-    const { code, message } = toFailure(error);
-    say(host, `WARNING: ${message}`);
-    return code === 'busy' ? 'busy' : undefined;
-  }
-}
-
-function tryGiveBack(host: Host, given: GiveBack): void {
-  attempt(host, () =>
-    decideAndDo(host, ({ records, observation }) => {
-      const decision = giveBack(records, observation, given);
-      if (decision.effects.length > 0) say(host, decision.why);
-      return decision;
-    }),
-  );
 }

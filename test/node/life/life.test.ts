@@ -186,7 +186,7 @@ describe('records', () => {
     expect(linked(node)).toBe('first works');
     expect(node.readText('/run/extensions/provider-kairos.sysext.roothash')).toBe(file?.rootHash);
     expect(node.said.out).toContain(
-      `ERROR: ${RECORD_FILE}: not a record of generations, or one cut short; this boot runs what the slot's folder links`,
+      `ERROR: ${RECORD_FILE}: not a record of generations, or one cut short; ${PREVIOUS_FILE}: not a record of generations, or one cut short; this boot runs what the slot's folder links`,
     );
     expect(node.readText(RECORD_FILE)).toBe('x');
   });
