@@ -18,16 +18,18 @@ export const brokenExtension: Scenario = {
     const asked = performance.now();
     const trial = await upgradeByRestart(stage, node, address);
     const began = node.bootedAt();
-    await stage.prove(
+    const decided = await stage.prove(
       'the trial runs the new extension, counted before the merge',
       node,
       `${SEXTANT_SAYS}
+echo "decided before the merge in $(jq .milliseconds /run/sextant/boot.json) ms"
 [ "$(jq -r .runs /run/sextant/boot.json)" = ${SECOND} ]
 [ "$(sextant_says .running.state)" = trying ]
 [ "$(sextant_says .running.tries)" = 1 ]
 until [ -e /usr/lib/extension-release.d/extension-release.${stage.extensionName} ]; do sleep 1; done
 no test -e /usr/lib/k3s-standin/bin/containerd`,
     );
+    stage.say(decided.trim().split('\n')[0] ?? '');
     await node.bootAfter(trial);
     const back = node.bootedAt();
     const ready = await readyAgain(stage, node);
