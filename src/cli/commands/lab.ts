@@ -13,6 +13,7 @@ import { SCENARIOS } from '../../lab/scenarios/index.ts';
 import { findLab, findNode, labFolder, listLabs } from '../../lab/state.ts';
 import { askLab } from '../../lab/supervisor.ts';
 import { checkArchitecture, checkRoom, claimName, type UpRequest } from '../../lab/up.ts';
+import { API_FUNCTIONS } from '../../lab/watch.ts';
 import { releaseFrom } from '../../release/obtain.ts';
 import { readRelease } from '../../release/read.ts';
 import type { Release } from '../../release/types.ts';
@@ -97,6 +98,26 @@ export async function up(options: UpOptions, context: Context): Promise<void> {
           (times) => times,
         );
       await Promise.all(lab.nodes.map(({ name }, index) => follow(name, index === 0)));
+      // An agent has no API server of its own to ask: the server's says when it is Ready.
+      const [server, ...agents] = lab.nodes;
+      for (const { name } of agents)
+        await inStep(context.progress, `${name}: node Ready`, async () => {
+          const script = `${API_FUNCTIONS}\nuntil node_ready ${name}; do sleep 1; done`;
+          const code = await askLab(
+            lab.control,
+            { kind: 'run', node: server?.name ?? '', script },
+            context.signal,
+            {},
+          );
+          if (code === 0) return;
+          throw new SextantError(
+            'tool',
+            `${name}: ${server?.name} did not see it Ready (exit code ${code})`,
+            {
+              hint: `look at it: ${commandName()} lab logs ${name}`,
+            },
+          );
+        });
     }
   } catch (error) {
     // A core image that is refused is of no use to anybody; what failed otherwise stays, to be looked at.
