@@ -1,6 +1,7 @@
 /**
  * The part of the node's script that gets the file and enables it: nothing is enabled before its digest has been checked. Exit code 60 is a
- * refused certificate, told by the words of curl's OpenSSL and of its GnuTLS; the next try goes by the clock as it is then.
+ * refused certificate, told by the words of curl's OpenSSL and of its GnuTLS; the next try goes by the clock as it is then. Tokens:
+ * https://distribution.github.io/distribution/spec/auth/token/
  */
 export const SCRIPT_DOWNLOAD = `
 size_of() { if [ -f "$1" ]; then wc -c <"$1" | tr -d ' '; else echo 0; fi; }
@@ -50,7 +51,7 @@ append() {
     >"$runtime/http-code" 2>"$runtime/curl-said"
 }
 
-# A public registry gives everybody a token, which ends soon (https://distribution.github.io/distribution/spec/auth/token/). With TLS only by TLS.
+# A public registry gives everybody a token, which ends soon. With TLS only by TLS.
 authorize() {
   challenge=$(tr -d '\\r' <"$runtime/head" | sed -n 's/^[Ww][Ww][Ww]-[Aa]uthenticate: *[Bb]earer //p' | tail -n 1)
   realm=$(challenged realm)

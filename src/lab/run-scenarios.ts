@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
+import { admission } from '../release/matrix/admission.ts';
 import { SextantError, toSextantError } from '../support/errors.ts';
 import { inStep } from '../support/progress.ts';
 import { closeLab, type Lab } from './lab.ts';
@@ -73,20 +74,8 @@ export async function inTurn<T extends Pick<Scenario, 'guests'>>(
   room: number,
   run: (scenario: T) => Promise<void>,
 ): Promise<void> {
-  const running = new Set<Promise<void>>();
-  let free = room;
-  for (const scenario of scenarios) {
-    const needed = Math.min(scenario.guests ?? 1, room);
-    while (free < needed) await Promise.race(running);
-    free -= needed;
-    const one: Promise<void> = run(scenario).finally(() => {
-      free += needed;
-      running.delete(one);
-    });
-    running.add(one);
-    one.catch(() => {}); // Waited for below, or by the next.
-  }
-  await Promise.all(running);
+  const gate = admission({ jobs: room, memory: room });
+  await Promise.all(scenarios.map((scenario) => gate.run(scenario.guests ?? 1, () => run(scenario))));
 }
 
 /** Runs scenarios, several at a time where the machine allows it, and writes lab.junit.xml and lab.json into `results`. */
@@ -99,6 +88,7 @@ export async function runScenarios(
   const done = new Map<Scenario, ScenarioResult>();
   try {
     await inTurn(scenarios, options.atOnce, async (scenario) => {
+      lab.context.signal.throwIfAborted(); // Interrupted, none begins.
       done.set(scenario, await runScenario(lab, scenario));
     });
   } finally {

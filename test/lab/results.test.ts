@@ -62,6 +62,7 @@ test('scenarios begin in their order, as many as there is room for their guests'
     await setTimeout(0);
     return names.join('');
   };
+  await setTimeout(0);
   expect(names.join('')).toBe('ab');
   expect(await end('b')).toBe('abcd');
   expect(await end('a')).toBe('abcd'); // The last one needs all there is.

@@ -1,5 +1,6 @@
 import { releaseContents } from '../../release/publish/contents.ts';
-import { planRelease, tagOfVersion } from '../../release/registry/plan.ts';
+import { planRelease } from '../../release/registry/plan.ts';
+import { tagOfVersion } from '../../support/registry/blob-address.ts';
 import { serveRegistry } from '../registry-server.ts';
 import { ACTIVATION_FILE } from '../stage.ts';
 import { readyChecks } from './common.ts';

@@ -1,7 +1,6 @@
 import { act } from '../effects/actions.ts';
 import { startKubernetes, stopKubernetes } from '../effects/kubernetes-units.ts';
 import { Failure, toFailure } from '../failure.ts';
-import { nodeName } from '../health/node-name.ts';
 import { recordBaseline } from '../health/system-pods.ts';
 import type { Host } from '../host/host.ts';
 import { snapshotNames, takeSnapshot } from '../kubernetes/snapshot.ts';
@@ -44,7 +43,7 @@ export function beginTrial(host: Host, plan: UpgradePlan, how: How, again: boole
 /** What the trial is held to is how they were with the good pair right before it, not how they were at its verdict. */
 function rememberSystemPods({ host, records }: Session): void {
   if (generation(records, records.boot?.generation ?? null)?.state !== 'good') return;
-  attempt(host, () => recordBaseline(host, nodeName(host)));
+  attempt(host, () => recordBaseline(host));
 }
 
 /** Throws what the model refuses, before anything is fetched for it: as if all files were in the store. */

@@ -2,6 +2,7 @@ import { makeFolders, replaceFile } from '../files.ts';
 import type { Host } from '../host/host.ts';
 import { askApi } from '../kubernetes/api.ts';
 import { folderOf } from '../model/paths.ts';
+import { nodeName } from './node-name.ts';
 import { field, parsed } from './node-ready.ts';
 
 /** Not among the records: those decide. */
@@ -60,8 +61,8 @@ export function podProblem(host: Host, node: string): string | undefined {
 }
 
 /** Remembers how the system pods are now: after a verdict, and before a trial. False when the API server does not answer. */
-export function recordBaseline(host: Host, node: string): boolean {
-  const unready = unreadyWorkloads(host, node);
+export function recordBaseline(host: Host): boolean {
+  const unready = unreadyWorkloads(host, nodeName(host));
   if (unready === undefined) return false;
   const baseline: Baseline = { format: 1, unready };
   makeFolders(host, folderOf(BASELINE_FILE));

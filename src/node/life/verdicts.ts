@@ -1,6 +1,5 @@
 import { act } from '../effects/actions.ts';
 import { toFailure } from '../failure.ts';
-import { nodeName } from '../health/node-name.ts';
 import { recordBaseline } from '../health/system-pods.ts';
 import type { Host } from '../host/host.ts';
 import type { Decision } from '../model/effects.ts';
@@ -35,7 +34,7 @@ export function becameGood(host: Host, pair: Generation, settings: LifeSettings)
   if (!decision || decision === 'busy' || decision.records.boot?.outcome !== 'good') return false;
   say(host, `${title(pair)} is good`);
   const after: readonly (() => unknown)[] = [
-    () => recordBaseline(host, nodeName(host)),
+    () => recordBaseline(host),
     () => refreshProgram(host),
     () => endTrialWatchdog(host),
   ];

@@ -66,7 +66,8 @@ export async function checkCatalog(
   return { ...found, signed, contents, ...(mirror === undefined ? {} : { mirror }) };
 }
 
-async function signatureState(
+/** How a catalog is signed. Throws `verification` where keys are given and none of them signed it. */
+export async function signatureState(
   { bytes, signature }: CatalogFolder,
   where: string,
   trust: string | undefined,

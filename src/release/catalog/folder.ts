@@ -6,7 +6,7 @@ import { writeFileAtomically } from '../../support/files.ts';
 import { contentsFile, contentsPath, type ImageContents } from './contents.ts';
 import { kairosText } from './kairos.ts';
 import { LARGEST_CATALOG, parseCatalog } from './schema.ts';
-import { isSignedBy, publicPart, signBytes, trustedKeys } from './signature.ts';
+import { isSignedBy, publicPart, signBytes } from './signature.ts';
 import { CATALOG_FILE, type Catalog, KAIROS_FILE, SIGNATURE_FILE } from './types.ts';
 
 /** A catalog as it lies in a folder. */
@@ -75,35 +75,6 @@ export async function checkSigning(found: CatalogFolder | undefined, signing: Si
   throw new SextantError('verification', `${file}: is not signed by ${signing.key}, or was changed since`, {
     hint: 'look what it holds (`sextant catalog show`); after a change of keys: sextant catalog sign CATALOG --key NEW --trust OLD',
   });
-}
-
-/**
- * Signs the catalog in a folder as it is by `key`. A signature that is there has to be by one of the keys in the PEM file `trust`, else this
- * is a `verification` error; not told which, a `usage` error. The catalog's bytes stay, so no node takes it for another one.
- */
-export async function signCatalogFolder(folder: string, key: string, trust?: string): Promise<CatalogFolder> {
-  const found = await readCatalogFolder(folder);
-  const { bytes, signature } = found;
-  if (signature !== undefined) {
-    const file = join(folder, CATALOG_FILE);
-    if (trust === undefined) {
-      throw new SextantError('usage', `${file}: is signed, and by which key it should be was not said`, {
-        hint: 'give the certificate or public key of the key before with --trust FILE',
-      });
-    }
-    if (!isSignedBy(bytes, signature, await trustedKeys(trust))) {
-      throw new SextantError(
-        'verification',
-        `${file}: is not signed by a key of ${trust}, or was changed since`,
-        {
-          hint: 'look what it holds (`sextant catalog show`) before you sign it',
-        },
-      );
-    }
-  }
-  const next = await signBytes(bytes, key);
-  await writeFileAtomically(join(folder, SIGNATURE_FILE), next);
-  return { ...found, signature: next };
 }
 
 /**

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { jsonOrUndefined } from '../../support/json.ts';
+import { tagOfVersion } from '../../support/registry/blob-address.ts';
 import { mirroredKairosText } from '../catalog/kairos.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { Repository } from '../registry/client.ts';
 import { readManifest, resolveTags } from '../registry/manifests.ts';
 import { RAW_SYSEXT } from '../registry/media-types.ts';
-import { tagOfVersion } from '../registry/plan.ts';
 
 const rawArtifact = z.looseObject({
   artifactType: z.literal(RAW_SYSEXT),

@@ -1,6 +1,7 @@
 import type { Context } from '../../support/context.ts';
 import { SextantError } from '../../support/errors.ts';
-import { FORMS, type Form, tagOfVersion } from '../registry/plan.ts';
+import { tagOfVersion } from '../../support/registry/blob-address.ts';
+import { FORMS, type Form } from '../registry/plan.ts';
 import { plannedReport, publishToRegistry, type RegistryReport } from '../registry/publish.ts';
 import { type Contents, releaseContents } from './contents.ts';
 import { type FolderReport, publishToFolder } from './folder.ts';

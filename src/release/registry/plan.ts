@@ -48,11 +48,6 @@ export interface Plan {
 
 export const VERSION_ANNOTATION = 'org.opencontainers.image.version';
 
-/** The tag of a version: "+" has no place in one. */
-export function tagOfVersion(version: string): string {
-  return version.replace(/[^\w.-]/g, '-').replace(/^[.-]+/, '');
-}
-
 /** Lays out a release for a registry, without asking it anything. The same release gives the same digests everywhere. */
 export function planRelease(contents: Contents, tag: string, forms: readonly Form[] = FORMS): Plan {
   const { release } = contents;

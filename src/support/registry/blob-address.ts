@@ -16,8 +16,13 @@ export function registryBlob(place: string, sha256: string): string | undefined 
   return `${serverUrl(host, plain !== undefined)}/v2/${repository}/blobs/sha256:${sha256}`;
 }
 
+/** The tag of a version: "+" has no place in one. */
+export function tagOfVersion(version: string): string {
+  return version.replace(/[^\w.-]/g, '-').replace(/^[.-]+/, '');
+}
+
 /** A release's place in a registry with its tag: where none is said it is the version, as `sextant publish` has it. */
 export function taggedPlace(place: string, version: string): string {
   const hasTag = /^oci(?:\+http)?:\/\/[^/]+\/.+:/.test(place);
-  return hasTag ? place : `${place}:${version.replaceAll('+', '-')}`;
+  return hasTag ? place : `${place}:${tagOfVersion(version)}`;
 }

@@ -17,8 +17,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { addReleases, yankRelease } from '../../../src/release/catalog/add.ts';
 import { checkCatalog } from '../../../src/release/catalog/check.ts';
 import { readCatalog } from '../../../src/release/catalog/fetch.ts';
-import { findCatalog, signCatalogFolder, writeCatalogFolder } from '../../../src/release/catalog/folder.ts';
+import { findCatalog, writeCatalogFolder } from '../../../src/release/catalog/folder.ts';
 import { publishedReferences } from '../../../src/release/catalog/published.ts';
+import { signCatalogFolder } from '../../../src/release/catalog/sign.ts';
 import type { Catalog } from '../../../src/release/catalog/types.ts';
 import type { Context } from '../../../src/support/context.ts';
 import { silent } from '../../../src/support/progress.ts';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { releaseContents } from '../../../src/release/publish/contents.ts';
 import { parseTarget } from '../../../src/release/publish/target.ts';
-import { tagOfVersion } from '../../../src/release/registry/plan.ts';
 import { silent } from '../../../src/support/progress.ts';
+import { tagOfVersion } from '../../../src/support/registry/blob-address.ts';
 import { errorOf } from '../../sources/context.ts';
 import { exampleRelease, imageName } from './example.ts';
 
